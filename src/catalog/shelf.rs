@@ -1,0 +1,187 @@
+//! The items of a snapshot: the dataset's numbering joined with the catalogue.
+
+use std::sync::Arc;
+
+use super::column::{AttributeKind, Column};
+use super::{AttributeId, Catalog};
+use crate::dataset::Dataset;
+use crate::ids::ItemIdx;
+use crate::time::Timestamp;
+
+/// "Not in the catalogue."
+const NO_ROW: u32 = u32::MAX;
+
+/// Items as requests see them: those of the dataset under their numbers, then those only the catalogue knows.
+///
+/// A catalogue update makes a new shelf and refits nothing. Numbers at or beyond [`Dataset::n_items`] mean something
+/// within this shelf only. Memory: 4 bytes an item beside the shared catalogue.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    catalog: Arc<Catalog>,
+    /// Catalogue row of each item.
+    row_of: Vec<u32>,
+    /// Item of each catalogue row.
+    item_of: Vec<ItemIdx>,
+    n_known: usize,
+}
+
+impl Shelf {
+    /// Joins the numbering of `data` with `catalog`. `O(items)` lookups.
+    #[must_use]
+    pub fn new(data: &Dataset, catalog: Arc<Catalog>) -> Self {
+        let n_known = data.n_items();
+        let mut row_of: Vec<u32> = data.item_keys().map(|key| catalog.row(key).unwrap_or(NO_ROW)).collect();
+        let mut item_of = vec![ItemIdx::new(u32::MAX); catalog.len()];
+        for (item, &row) in row_of.iter().enumerate() {
+            if row != NO_ROW {
+                item_of[row as usize] = ItemIdx::new(item as u32);
+            }
+        }
+        for (row, item) in item_of.iter_mut().enumerate() {
+            if item.get() == u32::MAX {
+                *item = ItemIdx::new(row_of.len() as u32);
+                row_of.push(row as u32);
+            }
+        }
+        Self { catalog, row_of, item_of, n_known }
+    }
+
+    /// A shelf without catalogue.
+    #[must_use]
+    pub fn bare(data: &Dataset) -> Self {
+        Self::new(data, Arc::default())
+    }
+
+    /// The catalogue.
+    #[must_use]
+    pub const fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// Items in all: of the dataset and of the catalogue.
+    #[must_use]
+    pub fn n_items(&self) -> usize {
+        self.row_of.len()
+    }
+
+    /// The number of an item, through the dataset it was joined with or the catalogue.
+    #[must_use]
+    pub fn item(&self, data: &Dataset, id: &str) -> Option<ItemIdx> {
+        data.item(id).or_else(|| self.catalog.row(id).map(|row| self.item_of[row as usize]))
+    }
+
+    /// The id of an item; `""` for an unknown number.
+    #[must_use]
+    pub fn key<'a>(&'a self, data: &'a Dataset, item: ItemIdx) -> &'a str {
+        if item.as_usize() < self.n_known {
+            data.item_key(item)
+        } else {
+            self.row(item).map_or("", |r| self.catalog.key(r))
+        }
+    }
+
+    /// The catalogue row of an item.
+    #[inline]
+    #[must_use]
+    pub fn row(&self, item: ItemIdx) -> Option<u32> {
+        self.row_of.get(item.as_usize()).copied().filter(|&row| row != NO_ROW)
+    }
+
+    /// An attribute by name.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<AttributeId> {
+        self.catalog.attribute(name)
+    }
+
+    /// The dictionary codes an item has for a category or tag attribute, ascending; none for other kinds.
+    #[inline]
+    #[must_use]
+    pub fn codes(&self, item: ItemIdx, attribute: AttributeId) -> &[u32] {
+        match (self.row(item), self.catalog.column(attribute)) {
+            (Some(row), Some(Column::Coded(_, column))) => column.codes(row as usize),
+            _ => &[],
+        }
+    }
+
+    /// How many dictionary codes a category or tag attribute has.
+    #[must_use]
+    pub fn n_codes(&self, attribute: AttributeId) -> usize {
+        match self.catalog.column(attribute) {
+            Some(Column::Coded(_, column)) => column.dictionary.len(),
+            _ => 0,
+        }
+    }
+
+    /// The dictionary code of a value.
+    #[must_use]
+    pub fn code(&self, attribute: AttributeId, value: &str) -> Option<u32> {
+        match self.catalog.column(attribute) {
+            Some(Column::Coded(_, column)) => column.dictionary.get(value),
+            _ => None,
+        }
+    }
+
+    /// The value of a dictionary code.
+    #[must_use]
+    pub fn value(&self, attribute: AttributeId, code: u32) -> Option<&str> {
+        match self.catalog.column(attribute) {
+            Some(Column::Coded(_, column)) => column.dictionary.key(code),
+            _ => None,
+        }
+    }
+
+    /// The most specific code of a category path (its last prefix), or the first of several tags.
+    #[must_use]
+    pub fn leaf(&self, item: ItemIdx, attribute: AttributeId) -> Option<u32> {
+        let codes = self.codes(item, attribute);
+        match self.catalog.column(attribute)?.kind() {
+            // Prefixes are interned parent first, so the deepest has the largest code of its own path.
+            AttributeKind::Category => codes.last().copied(),
+            _ => codes.first().copied(),
+        }
+    }
+
+    /// The number an item has for a numeric attribute.
+    #[must_use]
+    pub fn number(&self, item: ItemIdx, attribute: AttributeId) -> Option<f64> {
+        match (self.row(item), self.catalog.column(attribute)) {
+            (Some(row), Some(Column::Number(column))) => column.get(row as usize).copied().filter(|v| !v.is_nan()),
+            _ => None,
+        }
+    }
+
+    /// The text an item has for a text attribute.
+    #[must_use]
+    pub fn text(&self, item: ItemIdx, attribute: AttributeId) -> Option<&str> {
+        match (self.row(item), self.catalog.column(attribute)) {
+            (Some(row), Some(Column::Text(column))) => column.get(row as usize).map(|t| &**t).filter(|t| !t.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// The price of one unit, in the shop's currency.
+    #[must_use]
+    pub fn price(&self, item: ItemIdx) -> Option<f64> {
+        self.row(item).and_then(|row| self.catalog.price(row))
+    }
+
+    /// The units in stock; `None` when the shop does not say.
+    #[must_use]
+    pub fn stock(&self, item: ItemIdx) -> Option<u32> {
+        self.row(item).and_then(|row| self.catalog.stock(row))
+    }
+
+    /// When the item was or will be released.
+    #[must_use]
+    pub fn released(&self, item: ItemIdx) -> Option<Timestamp> {
+        self.row(item).and_then(|row| self.catalog.released(row))
+    }
+
+    /// Whether the item can be sold at `now`: not known to be out of stock, released, not expired. An item that is not
+    /// in the catalogue is sold, as nothing says otherwise.
+    #[inline]
+    #[must_use]
+    pub fn available(&self, item: ItemIdx, now: Timestamp) -> bool {
+        self.row(item).is_none_or(|row| self.catalog.available(row, now))
+    }
+}

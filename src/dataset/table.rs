@@ -1,0 +1,237 @@
+//! The events themselves, one array a column. A column that holds nothing but its default is not stored.
+
+use crate::event::{Channel, EventKind};
+use crate::ids::ItemIdx;
+use crate::time::Timestamp;
+
+/// A column that is only stored once some row differs from the default.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sparse<T> {
+    default: T,
+    values: Option<Vec<T>>,
+}
+
+impl<T: Copy + PartialEq> Sparse<T> {
+    pub(crate) const fn new(default: T) -> Self {
+        Self { default, values: None }
+    }
+
+    /// Appends `value` as row `row` (the number of rows so far).
+    pub(crate) fn push(&mut self, row: usize, value: T) {
+        if let Some(values) = &mut self.values {
+            values.push(value);
+        } else if value != self.default {
+            let mut values = vec![self.default; row];
+            values.push(value);
+            self.values = Some(values);
+        }
+    }
+
+    pub(crate) fn get(&self, row: usize) -> T {
+        self.values.as_ref().map_or(self.default, |values| values[row])
+    }
+
+    pub(crate) fn is_stored(&self) -> bool {
+        self.values.is_some()
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        if let Some(values) = &mut self.values {
+            values.shrink_to_fit();
+        }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.values.as_ref().map_or(0, |values| values.capacity() * size_of::<T>())
+    }
+}
+
+/// Event columns in one order. 13 bytes an event, and up to 13 more for the columns that are used.
+#[derive(Clone, Debug)]
+pub(crate) struct EventTable {
+    pub(crate) item: Vec<ItemIdx>,
+    pub(crate) kind: Vec<u8>,
+    pub(crate) at: Vec<i64>,
+    pub(crate) quantity: Sparse<f32>,
+    /// NaN for none.
+    pub(crate) value: Sparse<Bits>,
+    pub(crate) channel: Sparse<u8>,
+}
+
+/// An `f32` compared by its bits, so that NaN (no value) equals itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bits(pub(crate) f32);
+
+impl PartialEq for Bits {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_bits() == other.0.to_bits()
+    }
+}
+
+impl Default for EventTable {
+    fn default() -> Self {
+        Self {
+            item: Vec::new(),
+            kind: Vec::new(),
+            at: Vec::new(),
+            quantity: Sparse::new(1.0),
+            value: Sparse::new(Bits(f32::NAN)),
+            channel: Sparse::new(0),
+        }
+    }
+}
+
+impl EventTable {
+    pub(crate) fn len(&self) -> usize {
+        self.item.len()
+    }
+
+    pub(crate) fn push(&mut self, item: ItemIdx, kind: u8, at: i64, quantity: f32, value: f32, channel: u8) {
+        let row = self.len();
+        self.item.push(item);
+        self.kind.push(kind);
+        self.at.push(at);
+        self.quantity.push(row, quantity);
+        self.value.push(row, Bits(value));
+        self.channel.push(row, channel);
+    }
+
+    /// Appends row `row` of `other` with another quantity.
+    pub(crate) fn push_from(&mut self, other: &Self, row: usize, quantity: f32) {
+        let (value, channel) = (other.value.get(row).0, other.channel.get(row));
+        self.push(other.item[row], other.kind[row], other.at[row], quantity, value, channel);
+    }
+
+    pub(crate) fn value(&self, row: usize) -> Option<f32> {
+        let v = self.value.get(row).0;
+        if v.is_nan() { None } else { Some(v) }
+    }
+
+    pub(crate) fn get(&self, row: usize) -> EventRef {
+        EventRef {
+            item: self.item[row],
+            kind: EventKind::from_code(self.kind[row]),
+            at: Timestamp::from_millis(self.at[row]),
+            quantity: self.quantity.get(row),
+            value: self.value(row),
+            channel: Channel::from_code(self.channel.get(row)),
+        }
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        self.item.shrink_to_fit();
+        self.kind.shrink_to_fit();
+        self.at.shrink_to_fit();
+        self.quantity.shrink();
+        self.value.shrink();
+        self.channel.shrink();
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.item.capacity() * 4
+            + self.kind.capacity()
+            + self.at.capacity() * 8
+            + self.quantity.heap_bytes()
+            + self.value.heap_bytes()
+            + self.channel.heap_bytes()
+    }
+}
+
+/// One stored event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct EventRef {
+    /// The item.
+    pub item: ItemIdx,
+    /// What happened.
+    pub kind: EventKind,
+    /// When.
+    pub at: Timestamp,
+    /// Units that still count after cancellations; above 0.
+    pub quantity: f32,
+    /// Price of one unit, or the rating.
+    pub value: Option<f32>,
+    /// Where.
+    pub channel: Channel,
+}
+
+/// A stretch of one shopper's events, oldest first; events of equal time in the order they arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Events<'a> {
+    table: &'a EventTable,
+    sessions: &'a [u32],
+    from: usize,
+    to: usize,
+}
+
+impl<'a> Events<'a> {
+    pub(crate) fn new(table: &'a EventTable, sessions: &'a [u32], from: usize, to: usize) -> Self {
+        Self { table, sessions, from, to }
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.to - self.from
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.to == self.from
+    }
+
+    /// The items, oldest event first.
+    #[must_use]
+    pub fn items(self) -> &'a [ItemIdx] {
+        &self.table.item[self.from..self.to]
+    }
+
+    /// The session numbers, ascending with the first event of each session; consecutive within a dataset.
+    #[must_use]
+    pub fn sessions(self) -> &'a [u32] {
+        &self.sessions[self.from..self.to]
+    }
+
+    pub(crate) fn kinds(self) -> &'a [u8] {
+        &self.table.kind[self.from..self.to]
+    }
+
+    pub(crate) fn times(self) -> &'a [i64] {
+        &self.table.at[self.from..self.to]
+    }
+
+    /// Event number `i` of the stretch.
+    #[must_use]
+    pub fn get(self, i: usize) -> Option<EventRef> {
+        if i < self.len() { Some(self.table.get(self.from + i)) } else { None }
+    }
+
+    /// The events, oldest first.
+    pub fn iter(self) -> impl DoubleEndedIterator<Item = EventRef> + ExactSizeIterator + 'a {
+        (self.from..self.to).map(move |row| self.table.get(row))
+    }
+
+    /// The events up to and including `now`: what was known then. `O(log len)`.
+    #[must_use]
+    pub fn until(self, now: Timestamp) -> Self {
+        let known = self.times().partition_point(|&at| at <= now.millis());
+        Self { to: self.from + known, ..self }
+    }
+
+    /// Whether two stretches hold the same events in the same sessions.
+    pub(crate) fn same_as(self, other: Events<'_>) -> bool {
+        let first = |e: Events<'_>| e.sessions().first().copied().unwrap_or(0);
+        let (a, b) = (first(self), first(other));
+        self.len() == other.len()
+            && self.items() == other.items()
+            && self.kinds() == other.kinds()
+            && self.times() == other.times()
+            && self.sessions().iter().zip(other.sessions()).all(|(x, y)| x - a == y - b)
+            && (0..self.len()).all(|i| {
+                let (r, s) = (self.from + i, other.from + i);
+                self.table.quantity.get(r) == other.table.quantity.get(s)
+                    && self.table.value.get(r) == other.table.value.get(s)
+            })
+    }
+}

@@ -1,0 +1,44 @@
+//! Embeddable recommendation and personalisation for Rust shop backends.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::print_stdout,
+        clippy::print_stderr,
+        clippy::dbg_macro
+    )
+)]
+
+mod consent;
+mod event;
+mod ids;
+mod kernel;
+mod params;
+mod run;
+mod time;
+
+pub mod catalog;
+pub mod dataset;
+pub mod scorer;
+pub mod source;
+
+pub use catalog::{AttributeKind, Catalog, Shelf};
+pub use consent::{Consented, LawfulBasis, Shopper};
+pub use dataset::{
+    Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError,
+    IngestReport, KindWeight, MemoryReport, OnReject, Row, Summary, Transform,
+};
+pub use event::{Channel, CustomKind, Event, EventKind, KindSet, UnknownKind};
+pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
+pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
+pub use run::{Cancelled, Parallelism, Progress, Run};
+pub use scorer::{
+    Candidates, Context, DynFit, Explanation, Fit, FitError, Proposed, Reason, ReasonCode, Scored, Scorer, Scores,
+    Touch, TrainingSet, Workspace,
+};
+pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
+pub use time::{Span, Timestamp};

@@ -1,0 +1,100 @@
+//! Who would like what, and why? Recipes that fit, and fitted, immutable opinions.
+//!
+//! A scorer comes in three steps: a recipe ([`Checked`](crate::Checked) parameters, which implement [`Fit`]), a fitted
+//! model (a [`Scorer`], immutable, shared by all threads), and one request ([`Context`], [`Scores`], [`Workspace`]).
+
+mod context;
+mod explain;
+mod fit;
+mod scores;
+mod workspace;
+
+pub use context::{Context, Touch};
+pub use explain::{Explanation, Reason, ReasonCode};
+pub use fit::{DynFit, Fit, FitError, TrainingSet};
+pub use scores::{Candidates, Proposed, Scored, Scores};
+pub use workspace::Workspace;
+
+pub(crate) use scores::{ItemSet, NOBODY};
+
+use std::fmt;
+
+use crate::dataset::{Extent, MemoryReport};
+use crate::ids::ItemIdx;
+
+/// A fitted, immutable opinion about items.
+///
+/// Required: a name, the extent it was fitted on, and [`score`](Scorer::score). The laws, checked by
+/// [`check_scorer`](crate::testing::check_scorer) (feature `testing`):
+///
+/// * the same context gives the same scores, whatever was asked before (no state outside the workspace, whose content
+///   means nothing);
+/// * an item's score does not depend on which other items are candidates;
+/// * items at or beyond [`Extent::n_items`] get no opinion, unless it comes from the catalogue alone;
+/// * [`propose`](Scorer::propose) names existing items only, at most `limit`, best first by the scorer's own score.
+pub trait Scorer: fmt::Debug + Send + Sync + 'static {
+    /// A short name, unique among the scorers of a ranker.
+    fn name(&self) -> &str;
+
+    /// What it was fitted on; compared once, when a snapshot is made.
+    fn extent(&self) -> Extent;
+
+    /// Writes an opinion on each of [`Scores::items`]; a slot left alone means "no opinion".
+    fn score(&self, cx: &Context<'_>, out: &mut Scores<'_>, ws: &mut Workspace);
+
+    /// Proposes up to `limit` items worth scoring, best first. A scorer that proposes nothing is still correct: it
+    /// then only judges what others propose.
+    fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
+        let _ = (cx, limit, out, ws);
+    }
+
+    /// Why `item` gets its score. The root's value equals what [`score`](Scorer::score) writes; the provided method
+    /// calls it, so it cannot drift. An override adds details whose values sum to the root's, as far as the scorer is
+    /// additive.
+    fn explain(&self, cx: &Context<'_>, item: ItemIdx, ws: &mut Workspace) -> Explanation {
+        let mut explanation = Explanation::leaf(None, Reason::Abstained);
+        let (score, because) = opinion(self, cx, item, ws);
+        if let Some(score) = score {
+            let code = self.reason();
+            explanation.value = Some(score);
+            explanation.reason = Reason::Scorer { name: self.name().to_owned(), code };
+            let leaf = |item| Explanation::leaf(None, Reason::Because { item, code });
+            explanation.details.extend(because.map(leaf));
+        }
+        explanation
+    }
+
+    /// What its opinion means to a shopper.
+    fn reason(&self) -> ReasonCode {
+        ReasonCode::Other
+    }
+
+    /// How alike two items are in the scorer's own space, from -1 to 1; `None` when it cannot say. Diversity re-ranking
+    /// uses it.
+    fn similarity(&self, a: ItemIdx, b: ItemIdx) -> Option<f32> {
+        let _ = (a, b);
+        None
+    }
+
+    /// The heap bytes it holds.
+    fn memory_report(&self) -> MemoryReport {
+        MemoryReport::default()
+    }
+}
+
+/// The score and the evidence a scorer has for one item.
+pub(crate) fn opinion<S: Scorer + ?Sized>(
+    scorer: &S,
+    cx: &Context<'_>,
+    item: ItemIdx,
+    ws: &mut Workspace,
+) -> (Option<f32>, Option<ItemIdx>) {
+    let mut one = ws.take_set(cx.shelf.n_items().max(item.as_usize() + 1));
+    one.insert(item);
+    let (mut value, mut because) = ([0.0], [0]);
+    let mut out = Scores::new(&one, &mut value, &mut because);
+    scorer.score(cx, &mut out, ws);
+    let opinion = (out.get(0), out.because(0));
+    ws.give_set(one);
+    opinion
+}

@@ -1,0 +1,105 @@
+//! Reusable scratch: after the first requests, nothing is allocated.
+
+use super::context::Touch;
+use super::scores::{ItemSet, Scored};
+use crate::kernel::accumulate::Accumulator;
+
+/// Scratch space of one thread, handed down through a request.
+///
+/// Buffers are taken, used and given back; a buffer that is not given back is merely allocated again. Keep one a thread
+/// and pass it to every request.
+///
+/// # Example
+/// ```
+/// let mut ws = likewise::Workspace::default();
+/// let mut buffer = ws.take_floats(8); // eight zeros
+/// buffer[0] = 1.0;
+/// ws.give_floats(buffer);
+/// ```
+#[derive(Debug, Default)]
+pub struct Workspace {
+    floats: Vec<Vec<f32>>,
+    indices: Vec<Vec<u32>>,
+    scored: Vec<Vec<Scored>>,
+    touches: Vec<Vec<Touch>>,
+    accumulators: Vec<Accumulator>,
+    sets: Vec<ItemSet>,
+}
+
+impl Workspace {
+    /// `len` zeros.
+    #[must_use]
+    pub fn take_floats(&mut self, len: usize) -> Vec<f32> {
+        let mut buffer = self.floats.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.resize(len, 0.0);
+        buffer
+    }
+
+    /// Gives a buffer back.
+    pub fn give_floats(&mut self, buffer: Vec<f32>) {
+        self.floats.push(buffer);
+    }
+
+    /// `len` zeros.
+    #[must_use]
+    pub fn take_indices(&mut self, len: usize) -> Vec<u32> {
+        let mut buffer = self.indices.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.resize(len, 0);
+        buffer
+    }
+
+    /// Gives a buffer back.
+    pub fn give_indices(&mut self, buffer: Vec<u32>) {
+        self.indices.push(buffer);
+    }
+
+    /// An empty list of scored items.
+    #[must_use]
+    pub fn take_scored(&mut self) -> Vec<Scored> {
+        let mut buffer = self.scored.pop().unwrap_or_default();
+        buffer.clear();
+        buffer
+    }
+
+    /// Gives a buffer back.
+    pub fn give_scored(&mut self, buffer: Vec<Scored>) {
+        self.scored.push(buffer);
+    }
+
+    /// An empty list of touches.
+    #[must_use]
+    pub fn take_touches(&mut self) -> Vec<Touch> {
+        let mut buffer = self.touches.pop().unwrap_or_default();
+        buffer.clear();
+        buffer
+    }
+
+    /// Gives a buffer back.
+    pub fn give_touches(&mut self, buffer: Vec<Touch>) {
+        self.touches.push(buffer);
+    }
+
+    /// A cleared accumulator over `n` indices.
+    pub(crate) fn take_accumulator(&mut self, n: usize) -> Accumulator {
+        let mut accumulator = self.accumulators.pop().unwrap_or_default();
+        accumulator.reset(n);
+        accumulator
+    }
+
+    pub(crate) fn give_accumulator(&mut self, accumulator: Accumulator) {
+        self.accumulators.push(accumulator);
+    }
+
+    /// An empty set over `n_items` items.
+    pub(crate) fn take_set(&mut self, n_items: usize) -> ItemSet {
+        let mut set = self.sets.pop().unwrap_or_default();
+        set.reset(n_items);
+        set
+    }
+
+    pub(crate) fn give_set(&mut self, set: ItemSet) {
+        self.sets.push(set);
+    }
+}

@@ -1,0 +1,71 @@
+//! Where do events come from? Sources push borrowed events; nothing is allocated per event.
+//!
+//! | source | from | feature |
+//! |---|---|---|
+//! | [`FromIter`], slices, `Vec` | memory | |
+//! | [`Delimited`] | CSV / TSV text, any reader or path, `.gz` too | `csv` (+ `gzip`) |
+//! | [`JsonLines`] | one JSON object a line | `json` (+ `gzip`) |
+//!
+//! A record that makes no sense is *offered as a rejection*, with its line and reason; it never ends the run (unless the
+//! builder was told to stop on it) and is never silently lost.
+
+mod memory;
+mod record;
+
+pub use memory::FromIter;
+pub use record::{Offered, RejectReason};
+
+/// Whether a source should go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Flow {
+    /// Send the next event.
+    Continue,
+    /// The receiver wants no more.
+    Stop,
+}
+
+/// Anything that can hand over events, one after the other.
+///
+/// The source drives (push), so that a slice, a file, a queue consumer and a database cursor all fit without boxing or
+/// per-event allocation. To write one, call `sink` for every event and stop when it says so:
+///
+/// ```
+/// use likewise::{Consented, Event, EventKind, EventSource, Flow, LawfulBasis, Offered, Shopper, Timestamp};
+///
+/// struct Ticks(u32);
+/// impl EventSource for Ticks {
+///     type Error = std::convert::Infallible;
+///     fn for_each(&mut self, sink: &mut dyn FnMut(Offered<'_>) -> Flow) -> Result<(), Self::Error> {
+///         let ann = Shopper::Profiled(Consented::new("ann", LawfulBasis::Consent));
+///         for i in 0..self.0 {
+///             let at = Timestamp::from_secs(i.into());
+///             if sink(Event::new(ann, "mug", EventKind::View, at).into()) == Flow::Stop {
+///                 break;
+///             }
+///         }
+///         Ok(())
+///     }
+/// }
+/// let mut builder = likewise::DatasetBuilder::default();
+/// assert_eq!(builder.ingest(Ticks(3))?.accepted, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait EventSource {
+    /// What can go wrong with the source as a whole (not with one record).
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Offers every record to `sink`, in the source's order, until the end or until it answers [`Flow::Stop`].
+    ///
+    /// # Errors
+    /// When the source cannot be read on. What was offered before stays offered.
+    fn for_each(&mut self, sink: &mut dyn FnMut(Offered<'_>) -> Flow) -> Result<(), Self::Error>;
+}
+
+impl<S: EventSource + ?Sized> EventSource for &mut S {
+    type Error = S::Error;
+
+    fn for_each(&mut self, sink: &mut dyn FnMut(Offered<'_>) -> Flow) -> Result<(), Self::Error> {
+        (**self).for_each(sink)
+    }
+}

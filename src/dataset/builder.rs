@@ -196,7 +196,8 @@ impl DatasetBuilder {
     pub fn push(&mut self, event: &Event<'_>) -> Result<(), IngestError<std::convert::Infallible>> {
         self.ordinal += 1;
         self.take(event)?.map_err(|reason| {
-            let mut report = IngestReport { offered: 1, ..IngestReport::default() };
+            let mut report = IngestReport::default();
+            report.offered = 1;
             report.reject(self.ordinal, reason.clone());
             IngestError::Rejected { line: self.ordinal, reason, report: Box::new(report) }
         })

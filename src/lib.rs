@@ -26,7 +26,7 @@ pub mod dataset;
 pub mod scorer;
 pub mod source;
 
-pub use catalog::{AttributeKind, Catalog, Shelf};
+pub use catalog::{AttributeKind, Catalog, CompiledSelect, Select, SelectError, Shelf};
 pub use consent::{Consented, LawfulBasis, Shopper};
 pub use dataset::{
     Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError,

@@ -1,5 +1,6 @@
 //! Attribute columns, one array each.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::ids::{IdMap, TooManyIds};
@@ -17,6 +18,17 @@ pub enum AttributeKind {
     Text,
     /// A number.
     Number,
+}
+
+impl fmt::Display for AttributeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Category => "category",
+            Self::Tags => "tags",
+            Self::Text => "text",
+            Self::Number => "number",
+        })
+    }
 }
 
 /// Values out of a dictionary, any number of them an item.
@@ -71,20 +83,45 @@ impl Column {
             Self::Number(_) => AttributeKind::Number,
         }
     }
+
+    /// Whether a row has any value.
+    pub(crate) fn has(&self, row: usize) -> bool {
+        match self {
+            Self::Coded(_, column) => !column.codes(row).is_empty(),
+            Self::Text(column) => column.get(row).is_some_and(|text| !text.is_empty()),
+            Self::Number(column) => column.get(row).is_some_and(|number| !number.is_nan()),
+        }
+    }
 }
 
 /// The separator of category paths.
 pub(crate) const PATH_SEPARATOR: char = '>';
 
-/// The prefixes of a category path, in the canonical spelling `a > b > c`; empty levels are left out.
-pub(crate) fn path_prefixes(path: &str) -> Vec<String> {
-    let mut prefixes: Vec<String> = Vec::new();
-    for level in path.split(PATH_SEPARATOR).map(str::trim).filter(|level| !level.is_empty()) {
-        let next = match prefixes.last() {
-            Some(parent) => format!("{parent} {PATH_SEPARATOR} {level}"),
-            None => level.to_owned(),
-        };
-        prefixes.push(next);
+/// The levels of a category path; empty ones are left out.
+fn levels(path: &str) -> impl Iterator<Item = &str> {
+    path.split(PATH_SEPARATOR).map(str::trim).filter(|level| !level.is_empty())
+}
+
+/// Writes the canonical spelling `a > b > c` of a category path over `out`, and calls `prefix` after each level.
+fn spell(path: &str, out: &mut String, mut prefix: impl FnMut(&str)) {
+    out.clear();
+    for level in levels(path) {
+        if !out.is_empty() {
+            out.push_str(" > ");
+        }
+        out.push_str(level);
+        prefix(out);
     }
+}
+
+/// Writes the canonical spelling `a > b > c` of a category path over `out`.
+pub(crate) fn canonical_path(path: &str, out: &mut String) {
+    spell(path, out, |_| ());
+}
+
+/// The prefixes of a category path, shortest first, in the canonical spelling.
+pub(crate) fn path_prefixes(path: &str) -> Vec<String> {
+    let mut prefixes = Vec::new();
+    spell(path, &mut String::new(), |prefix| prefixes.push(prefix.to_owned()));
     prefixes
 }

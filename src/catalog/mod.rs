@@ -1,9 +1,11 @@
 //! What is sold? Attributes by column, price, stock, release and expiry dates.
 
 mod column;
+mod select;
 mod shelf;
 
 pub use column::AttributeKind;
+pub use select::{CompiledSelect, Select, SelectError};
 pub use shelf::Shelf;
 
 use std::sync::Arc;

@@ -23,7 +23,9 @@ mod time;
 
 pub mod catalog;
 pub mod dataset;
+pub mod rank;
 pub mod scorer;
+pub mod serve;
 pub mod source;
 
 pub use catalog::{AttributeKind, Catalog, CompiledSelect, Select, SelectError, Shelf};
@@ -35,10 +37,20 @@ pub use dataset::{
 pub use event::{Channel, CustomKind, Event, EventKind, KindSet, UnknownKind};
 pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
+pub use rank::{
+    Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter,
+    FilterFn, Memo, Missing, NextPlace, Normalise, NotInBasket, PinFilters, Preference, Ranker, RankerBuilder,
+    RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort,
+};
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
     Candidates, Context, DynFit, Explanation, Fit, FitError, Proposed, Reason, ReasonCode, Scored, Scorer, Scores,
     Touch, TrainingSet, Workspace,
+};
+pub use serve::{
+    Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,
+    Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot,
+    SnapshotError, Source, Stage, StageReport,
 };
 pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
 pub use time::{Span, Timestamp};

@@ -27,6 +27,9 @@ pub mod rank;
 pub mod scorer;
 pub mod serve;
 pub mod source;
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
 pub use catalog::{AttributeKind, Catalog, CompiledSelect, Select, SelectError, Shelf};
 pub use consent::{Consented, LawfulBasis, Shopper};

@@ -26,7 +26,10 @@ pub mod dataset;
 pub mod scorer;
 pub mod source;
 
-pub use catalog::{AttributeKind, Catalog, CompiledSelect, Select, SelectError, Shelf};
+pub use catalog::{
+    AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord,
+    Select, SelectError, Shelf, UpdateReport,
+};
 pub use consent::{Consented, LawfulBasis, Shopper};
 pub use dataset::{
     Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError,

@@ -108,3 +108,18 @@ impl CatalogBuilder {
         catalog
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_end_where_their_numbers_do() {
+        let mut full = CatalogBuilder::default();
+        full.catalog.attributes =
+            (0..AttributeId::LIMIT).map(|i| (format!("a{i}").into(), Column::new(AttributeKind::Number))).collect();
+        let error = full.clone().attribute("one more", AttributeKind::Number).unwrap_err();
+        assert_eq!(error, CatalogError::TooManyAttributes { limit: AttributeId::LIMIT });
+        assert!(full.attribute("a7", AttributeKind::Number).is_ok());
+    }
+}

@@ -199,3 +199,61 @@ impl Catalog {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::catalog::column::{AttributeKind, Column};
+    use crate::catalog::{CatalogBuilder, ItemRecord};
+
+    /// What each part of a catalogue points to.
+    fn parts(catalog: &Catalog) -> Vec<(String, *const ())> {
+        let plain = [
+            ("items", Arc::as_ptr(&catalog.items).cast::<()>()),
+            ("price", Arc::as_ptr(&catalog.price).cast()),
+            ("stock", Arc::as_ptr(&catalog.stock).cast()),
+            ("dates", Arc::as_ptr(&catalog.dates).cast()),
+            ("removed", Arc::as_ptr(&catalog.removed).cast()),
+        ];
+        let columns = catalog.attributes.iter().map(|(name, column)| {
+            let at = match column {
+                Column::Coded(_, column) => Arc::as_ptr(column).cast::<()>(),
+                Column::Text(column) => Arc::as_ptr(column).cast(),
+                Column::Number(column) => Arc::as_ptr(column).cast(),
+            };
+            (name.to_string(), at)
+        });
+        plain.into_iter().map(|(name, at)| (name.to_owned(), at)).chain(columns).collect()
+    }
+
+    fn copied(before: &Catalog, change: CatalogChange<'_>) -> Vec<String> {
+        let (after, _) = before.update([change]).unwrap();
+        let pairs = parts(before).into_iter().zip(parts(&after));
+        pairs.filter(|(old, new)| old.1 != new.1).map(|(old, _)| old.0).collect()
+    }
+
+    #[test]
+    fn only_what_changes_is_copied() {
+        let mut builder = CatalogBuilder::default()
+            .attribute("brand", AttributeKind::Tags)
+            .and_then(|b| b.attribute("title", AttributeKind::Text))
+            .and_then(|b| b.attribute("weight", AttributeKind::Number))
+            .unwrap();
+        let mug = ItemRecord::new("mug").tag("brand", "Acme").text("title", "Mug").number("weight", 1.0);
+        builder.add(&mug.clone().price(2.0).stock(1)).unwrap();
+        let shop = builder.build();
+        let brand = |name| CatalogChange::value("mug", "brand", AttributeValue::tags([name]));
+        assert_eq!(copied(&shop, CatalogChange::price("mug", 3.0)), ["price"]);
+        assert_eq!(copied(&shop, CatalogChange::stock("mug", 0)), ["stock"]);
+        assert_eq!(copied(&shop, CatalogChange::remove("mug")), ["removed"]);
+        assert_eq!(copied(&shop, brand("Bolt")), ["brand"]);
+        assert_eq!(copied(&shop, CatalogChange::value("mug", "weight", AttributeValue::Number(2.0))), ["weight"]);
+        assert_eq!(copied(&shop, CatalogChange::Put(mug.clone().price(4.0).stock(1))), ["price"]);
+        assert_eq!(copied(&shop, CatalogChange::Put(ItemRecord::new("lid").price(1.0))), ["items", "price"]);
+        for same in [CatalogChange::price("mug", 2.0), brand("Acme"), CatalogChange::Put(mug.price(2.0).stock(1))] {
+            assert_eq!(copied(&shop, same), [""; 0]);
+        }
+    }
+}

@@ -43,5 +43,11 @@ pub use scorer::{
     Candidates, Context, DynFit, Explanation, Fit, FitError, Proposed, Reason, ReasonCode, Scored, Scorer, Scores,
     Touch, TrainingSet, Workspace,
 };
+#[cfg(feature = "json")]
+pub use source::JsonLines;
+#[cfg(any(feature = "csv", feature = "json"))]
+pub use source::{Columns, Fields, NegativeQuantity, SourceError, TimeFormat};
+#[cfg(feature = "csv")]
+pub use source::{Delimited, Dialect};
 pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
 pub use time::{Span, Timestamp};

@@ -31,7 +31,10 @@ pub mod source;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 
-pub use catalog::{AttributeKind, Catalog, CompiledSelect, Select, SelectError, Shelf};
+pub use catalog::{
+    AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord,
+    Select, SelectError, Shelf, UpdateReport,
+};
 pub use consent::{Consented, LawfulBasis, Shopper};
 pub use dataset::{
     Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError,
@@ -55,5 +58,11 @@ pub use serve::{
     Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot,
     SnapshotError, Source, Stage, StageReport,
 };
+#[cfg(feature = "json")]
+pub use source::JsonLines;
+#[cfg(any(feature = "csv", feature = "json"))]
+pub use source::{Columns, Fields, NegativeQuantity, SourceError, TimeFormat};
+#[cfg(feature = "csv")]
+pub use source::{Delimited, Dialect};
 pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
 pub use time::{Span, Timestamp};

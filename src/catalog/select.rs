@@ -427,3 +427,34 @@ fn resolve(
         _ => Ok(id),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::catalog::{CatalogBuilder, ItemRecord};
+    use crate::dataset::DatasetBuilder;
+
+    #[test]
+    fn a_warm_program_is_compiled_in_place() {
+        let mut builder = CatalogBuilder::default().attribute("category", AttributeKind::Category).unwrap();
+        builder.add(&ItemRecord::new("mug").category("category", "Home > Kitchen")).unwrap();
+        let data = DatasetBuilder::default().build().unwrap();
+        let shelf = Shelf::new(&data, Arc::new(builder.build()));
+        let select = Select::within("category", ["Home>Kitchen", "Home"]).and(Select::items(["mug", "lid"]).negate());
+        let mut compiled = select.compile(&data, &shelf).unwrap();
+        let buffers = |c: &CompiledSelect| {
+            ((c.steps.as_ptr(), c.steps.capacity()), (c.numbers.as_ptr(), c.numbers.capacity()), c.path.as_ptr())
+        };
+        let warm = buffers(&compiled);
+        compiled.compile_into(&Select::All, &data, &shelf).unwrap();
+        compiled.compile_into(&select, &data, &shelf).unwrap();
+        assert_eq!(buffers(&compiled), warm);
+        assert_eq!(
+            (compiled.steps.len(), &*compiled.numbers),
+            (2, &[0, 0, 1][..]),
+            "items first: emitted last to first"
+        );
+    }
+}

@@ -37,8 +37,10 @@ pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Candidates, Context, DynFit, Explanation, Fit, FitError, Proposed, Reason, ReasonCode, Scored, Scorer, Scores,
-    Touch, TrainingSet, Workspace,
+    Candidates, CoOccurrence, CoOccurrenceParams, Context, CrossOccurrence, CrossOccurrenceParams, DynFit, Explanation,
+    Fit, FitError, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder,
+    PairUnit, PairWeight, Proposed, Reason, ReasonCode, Retain, Scored, Scorer, Scores, Touch, TrainingSet, VoteDecay,
+    Workspace,
 };
 pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
 pub use time::{Span, Timestamp};

@@ -135,7 +135,8 @@ impl Validate for FrequentlyBoughtTogetherParams {
 /// let (bread, jam) = (data.item("bread").unwrap(), data.item("jam").unwrap());
 /// let shelf = Shelf::bare(&data);
 /// let mut cx = Context::new(&data, &shelf, data.as_of());
-/// cx.basket = &[bread];
+/// let basket = [bread];
+/// cx.basket = &basket;
 /// let why = model.explain(&cx, jam, &mut Workspace::default());
 /// assert_eq!(why.value, Some(2.0 / 3.0)); // of three baskets with bread, two had jam
 /// # Ok::<(), Box<dyn std::error::Error>>(())

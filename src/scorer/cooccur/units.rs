@@ -120,7 +120,7 @@ impl Units {
         for events in unit.chunk_by(|x, y| x.item == y.item).filter(|events| recency(events) <= oldest) {
             let has = |kinds: KindSet| events.iter().any(|e| kinds.contains_code(e.kind));
             self.item.push(events[0].item);
-            self.role.push(u8::from(has(rule.from)) * FROM | u8::from(has(rule.to)) * TO);
+            self.role.push((u8::from(has(rule.from)) * FROM) | (u8::from(has(rule.to)) * TO));
             if rule.order != PairOrder::Any {
                 self.at.extend(events.iter().map(|e| e.at));
                 self.kind.extend(events.iter().map(|e| e.kind));

@@ -144,8 +144,10 @@ pub(super) trait Electorate: Scorer {
 
     /// [`Scorer::explain`]: a detail for each vote on `item`, in the order in which they are summed.
     fn explain_votes(&self, cx: &Context<'_>, item: ItemIdx, ws: &mut Workspace) -> Explanation {
-        let (score, _) = opinion(self, cx, item, ws);
-        let Some(score) = score else { return Explanation::leaf(None, Reason::Abstained) };
+        let known = item.as_usize() < self.extent().n_items;
+        let Some(score) = known.then(|| opinion(self, cx, item, ws).0).flatten() else {
+            return Explanation::leaf(None, Reason::Abstained);
+        };
         let reason = Reason::Scorer { name: self.name().to_owned(), code: self.reason() };
         let mut explanation = Explanation::leaf(Some(score), reason);
         self.each_vote(cx, ws, |vote| {

@@ -25,6 +25,9 @@ pub mod catalog;
 pub mod dataset;
 pub mod scorer;
 pub mod source;
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
 pub use catalog::{AttributeKind, Catalog, Shelf};
 pub use consent::{Consented, LawfulBasis, Shopper};

@@ -52,6 +52,14 @@ impl Shelf {
         Self::new(data, Arc::default())
     }
 
+    /// The same with `extra` items at the end that neither the dataset nor the catalogue knows.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn padded(&self, extra: usize) -> Self {
+        let mut shelf = self.clone();
+        shelf.row_of.resize(self.row_of.len() + extra, NO_ROW);
+        shelf
+    }
+
     /// The catalogue.
     #[must_use]
     pub const fn catalog(&self) -> &Arc<Catalog> {

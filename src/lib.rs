@@ -50,8 +50,10 @@ pub use rank::{
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Candidates, Context, DynFit, Explanation, Fit, FitError, Proposed, Reason, ReasonCode, Scored, Scorer, Scores,
-    Touch, TrainingSet, Workspace,
+    Candidates, CoOccurrence, CoOccurrenceParams, Context, CrossOccurrence, CrossOccurrenceParams, DynFit, Explanation,
+    Fit, FitError, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder,
+    PairUnit, PairWeight, Proposed, Reason, ReasonCode, Retain, Scored, Scorer, Scores, Touch, TrainingSet, VoteDecay,
+    Workspace,
 };
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,

@@ -4,12 +4,17 @@
 //! model (a [`Scorer`], immutable, shared by all threads), and one request ([`Context`], [`Scores`], [`Workspace`]).
 
 mod context;
+mod cooccur;
 mod explain;
 mod fit;
 mod scores;
 mod workspace;
 
 pub use context::{Context, Touch};
+pub use cooccur::{
+    CoOccurrence, CoOccurrenceParams, CrossOccurrence, CrossOccurrenceParams, FrequentlyBoughtTogether,
+    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, Retain, VoteDecay,
+};
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
 pub use scores::{Candidates, Proposed, Scored, Scores};

@@ -37,8 +37,8 @@ pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Candidates, Context, DynFit, Explanation, Fit, FitError, Proposed, Reason, ReasonCode, Scored, Scorer, Scores,
-    Touch, TrainingSet, Workspace,
+    Als, AlsParams, Candidates, Confidence, Context, DynFit, Explanation, Fit, FitError, Proposed, Reason, ReasonCode,
+    Scored, Scorer, Scores, Solver, Touch, TrainingSet, Workspace,
 };
 pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
 pub use time::{Span, Timestamp};

@@ -54,8 +54,8 @@ impl<'a> NormalEquations<'a> {
             let (g2, g3) = g.split_at(dim);
             axpy4([p[0], p[1], p[2], p[3]], [g0, g1, g2, g3], out);
         }
-        for k in by_four..dim {
-            axpy(p[k], &self.gram[k * dim..(k + 1) * dim], out);
+        for (&p, g) in p[by_four..].iter().zip(self.gram[by_four * dim..].chunks_exact(dim)) {
+            axpy(p, g, out);
         }
         let (index, index_rest) = self.index.split_at(self.index.len() - self.index.len() % 4);
         let (excess, excess_rest) = self.excess.split_at(index.len());

@@ -14,6 +14,7 @@ const fn mix(z: u64) -> u64 {
 pub(crate) struct SplitMix64(u64);
 
 impl SplitMix64 {
+    #[cfg(test)]
     pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }

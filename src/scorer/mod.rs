@@ -3,12 +3,14 @@
 //! A scorer comes in three steps: a recipe ([`Checked`](crate::Checked) parameters, which implement [`Fit`]), a fitted
 //! model (a [`Scorer`], immutable, shared by all threads), and one request ([`Context`], [`Scores`], [`Workspace`]).
 
+mod als;
 mod context;
 mod explain;
 mod fit;
 mod scores;
 mod workspace;
 
+pub use als::{Als, AlsParams, Confidence, Solver};
 pub use context::{Context, Touch};
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};

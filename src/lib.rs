@@ -50,10 +50,10 @@ pub use rank::{
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Candidates, CoOccurrence, CoOccurrenceParams, Context, CrossOccurrence, CrossOccurrenceParams, DynFit, Explanation,
-    Fit, FitError, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder,
-    PairUnit, PairWeight, Proposed, Reason, ReasonCode, Retain, Scored, Scorer, Scores, Touch, TrainingSet, VoteDecay,
-    Workspace,
+    Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, CrossOccurrence,
+    CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
+    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, Proposed, Reason,
+    ReasonCode, Retain, Scored, Scorer, Scores, Solver, Touch, TrainingSet, VoteDecay, Workspace,
 };
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,

@@ -34,6 +34,16 @@ pub(crate) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
     }
 }
 
+/// `y += a[0] * x[0] + .. + a[3] * x[3]`: four [`axpy`]s for one pass over `y`. All slices are as long as `y`.
+#[inline]
+pub(crate) fn axpy4(a: [f32; 4], x: [&[f32]; 4], y: &mut [f32]) {
+    let n = y.len();
+    let [x0, x1, x2, x3] = x.map(|x| &x[..n]);
+    for j in 0..n {
+        y[j] += (a[0] * x0[j] + a[1] * x1[j]) + (a[2] * x2[j] + a[3] * x3[j]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +59,8 @@ mod tests {
             let mut y = b.clone();
             axpy(2.0, &a, &mut y);
             prop_assert!(y.iter().zip(a.iter().zip(&b)).all(|(y, (a, b))| *y == 2.0 * a + b));
+            axpy4([1.0, -2.0, 3.0, 5.0], [&a, &b, &b, &a], &mut y);
+            prop_assert!(y.iter().zip(a.iter().zip(&b)).all(|(y, (a, b))| *y == 8.0 * a + 2.0 * b));
         }
     }
 }

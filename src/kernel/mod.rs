@@ -1,5 +1,10 @@
 //! The hot loops and nothing else. Plain slices in, plain slices out; uses no other folder.
 
 pub(crate) mod accumulate;
+pub(crate) mod cholesky;
+pub(crate) mod conjugate_gradient;
 pub(crate) mod dot;
+pub(crate) mod gram;
+pub(crate) mod normal;
+pub(crate) mod rng;
 pub(crate) mod top_k;

@@ -3,6 +3,7 @@
 //! A scorer comes in three steps: a recipe ([`Checked`](crate::Checked) parameters, which implement [`Fit`]), a fitted
 //! model (a [`Scorer`], immutable, shared by all threads), and one request ([`Context`], [`Scores`], [`Workspace`]).
 
+mod als;
 mod context;
 mod cooccur;
 mod explain;
@@ -10,6 +11,7 @@ mod fit;
 mod scores;
 mod workspace;
 
+pub use als::{Als, AlsParams, Confidence, Solver};
 pub use context::{Context, Touch};
 pub use cooccur::{
     CoOccurrence, CoOccurrenceParams, CrossOccurrence, CrossOccurrenceParams, FrequentlyBoughtTogether,

@@ -1,0 +1,211 @@
+//! The hyper-parameters of ALS.
+
+use serde::{Deserialize, Serialize};
+
+use crate::params::{ParamError, ParamSpec, Validate, check_range};
+
+/// How the weight `r` of a (shopper, item) pair becomes confidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Confidence {
+    /// `t(r) = r`.
+    Linear,
+    /// `t(r) = log2(1 + r)`: a weight of 1 counts 1, one of 1,000 about 10. It keeps a shopper who bought the same
+    /// thing a thousand times from drowning all others.
+    #[default]
+    Log,
+}
+
+impl Confidence {
+    pub(super) fn of(self, r: f32) -> f32 {
+        match self {
+            Self::Linear => r,
+            Self::Log => r.ln_1p() / std::f32::consts::LN_2,
+        }
+    }
+}
+
+/// How the least-squares problem of one row is solved in a half-step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Solver {
+    /// Exactly: `O(pairs x factors² + rows x factors³)` an iteration.
+    Cholesky,
+    /// By a few conjugate-gradient steps from the last iteration's solution: `O(steps x (pairs x factors + rows x
+    /// factors²))` an iteration.
+    ConjugateGradient {
+        /// Steps a row, `1..=1024`. With 3 the fit needs about as many iterations as with exact solves.
+        steps: u32,
+    },
+}
+
+impl Default for Solver {
+    fn default() -> Self {
+        Self::ConjugateGradient { steps: 3 }
+    }
+}
+
+/// What [`Als`](super::Als) minimises and how.
+///
+/// | field | default | range | what |
+/// |---|---|---|---|
+/// | `factors` | 64 | 1 to 1024 | numbers a shopper and an item |
+/// | `iterations` | 15 | 1 to 1000 | sweeps over items and shoppers |
+/// | `alpha` | 1 | 1e-6 to 1e6 | confidence of an observed pair of transformed weight 1 |
+/// | `alpha0` | 0.03 | 1e-6 to 1e6 | confidence of every pair, observed or not |
+/// | `confidence` | log | linear, log | transform of a pair's weight |
+/// | `regularization` | 0.003 | 1e-6 to 1e6 | λ |
+/// | `frequency_exponent` | 1 | 0 to 1 | ν: how λ grows with a row's confidence |
+/// | `solver` | 3 conjugate-gradient steps | steps 1 to 1024 | how a row is solved |
+/// | `init_std` | 0.1 | 1e-6 to 1e3 | length of a starting vector, about |
+/// | `propose_scan_limit` | 20000 | 0 to 4294967295 | up to how many items `propose` scans all of them |
+///
+/// With `c = alpha0 + alpha * t(r)` for a pair of weight `r` and `c = alpha0` for all others, the objective is
+///
+/// ```text
+/// Σ_observed c (1 - x·y)² + Σ_others c (x·y)² + λ Σ_rows (Σ c of the row)^ν |x|² + the same for columns
+/// ```
+///
+/// where only items and shoppers with at least one pair count. So
+///
+/// * `alpha0: 1, frequency_exponent: 0` is Hu, Koren & Volinsky 2008 (`c = 1 + alpha r`);
+/// * `alpha: 1`, weights of 1 and `frequency_exponent: 1` is iALS as Rendle et al. 2021 tune it, up to the scale of the
+///   scores: their unobserved weight is `alpha0`, their λ is `regularization / (1 + alpha0)`.
+///
+/// To tune: `alpha0` first (by factors of 3; smaller for larger catalogues), then `regularization`, then `factors`.
+///
+/// # Example
+/// ```
+/// use likewise::{AlsParams, Solver, Validate};
+/// let hkv = AlsParams { alpha: 40.0, alpha0: 1.0, regularization: 30.0, frequency_exponent: 0.0, ..AlsParams::default() };
+/// assert!(hkv.check().is_ok());
+/// let wrong = AlsParams { factors: 0, ..AlsParams::default() };
+/// assert_eq!(wrong.check().unwrap_err().param, "factors");
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlsParams {
+    /// Numbers a shopper and an item, `1..=1024`.
+    pub factors: u32,
+    /// Sweeps, each a half-step over items and one over shoppers, `1..=1000`.
+    pub iterations: u32,
+    /// What an observed pair of transformed weight 1 counts beyond `alpha0`.
+    pub alpha: f32,
+    /// What every pair counts, observed or not.
+    pub alpha0: f32,
+    /// How a pair's weight becomes confidence.
+    pub confidence: Confidence,
+    /// λ: how much long vectors cost.
+    pub regularization: f32,
+    /// ν: 0 for the same λ everywhere, 1 for a λ proportional to the confidence of the row.
+    pub frequency_exponent: f32,
+    /// How a row is solved.
+    pub solver: Solver,
+    /// Standard deviation of a starting vector: each of its numbers has this over the root of `factors`.
+    pub init_std: f32,
+    /// The largest number of items at which [`propose`](crate::Scorer::propose) scores all of them. Beyond it the scorer
+    /// proposes nothing and judges what others propose.
+    pub propose_scan_limit: u32,
+}
+
+impl Default for AlsParams {
+    fn default() -> Self {
+        Self {
+            factors: 64,
+            iterations: 15,
+            alpha: 1.0,
+            alpha0: 0.03,
+            confidence: Confidence::default(),
+            regularization: 0.003,
+            frequency_exponent: 1.0,
+            solver: Solver::default(),
+            init_std: 0.1,
+            propose_scan_limit: 20_000,
+        }
+    }
+}
+
+impl Validate for AlsParams {
+    fn table() -> &'static [ParamSpec] {
+        const TABLE: &[ParamSpec] = &[
+            ParamSpec::int("factors", 1, 1024, "numbers a shopper and an item"),
+            ParamSpec::int("iterations", 1, 1000, "sweeps over items and shoppers"),
+            ParamSpec::real("alpha", 1e-6, 1e6, "confidence of an observed pair of weight 1"),
+            ParamSpec::real("alpha0", 1e-6, 1e6, "confidence of every pair"),
+            ParamSpec::typed("confidence", "linear or log", "transform of a pair's weight"),
+            ParamSpec::real("regularization", 1e-6, 1e6, "how much long vectors cost"),
+            ParamSpec::real("frequency_exponent", 0.0, 1.0, "how that grows with a row's confidence"),
+            ParamSpec::typed(
+                "solver",
+                "cholesky, or conjugate_gradient with steps from 1 to 1024",
+                "how a row is solved",
+            ),
+            ParamSpec::real("init_std", 1e-6, 1e3, "length of a starting vector"),
+            ParamSpec::int("propose_scan_limit", 0, u32::MAX as u64, "up to how many items all are scanned"),
+        ];
+        TABLE
+    }
+
+    fn validate(&self) -> Result<(), ParamError> {
+        check_range::<Self>("factors", self.factors.into())?;
+        check_range::<Self>("iterations", self.iterations.into())?;
+        check_range::<Self>("alpha", self.alpha.into())?;
+        check_range::<Self>("alpha0", self.alpha0.into())?;
+        check_range::<Self>("regularization", self.regularization.into())?;
+        check_range::<Self>("frequency_exponent", self.frequency_exponent.into())?;
+        check_range::<Self>("init_std", self.init_std.into())?;
+        check_range::<Self>("propose_scan_limit", self.propose_scan_limit.into())?;
+        match self.solver {
+            Solver::ConjugateGradient { steps } if !(1..=1024).contains(&steps) => {
+                Err(ParamError::new("solver.conjugate_gradient.steps", steps, "a whole number from 1 to 1024"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_of_one_counts_one() {
+        assert_eq!(Confidence::Log.of(1.0), 1.0);
+        assert_eq!(Confidence::Linear.of(2.5), 2.5);
+        assert!((Confidence::Log.of(1023.0) - 10.0).abs() < 1e-5);
+        assert!(Confidence::Log.of(f32::MAX) < 129.0);
+    }
+
+    #[test]
+    fn every_edge_of_the_table_is_checked() {
+        let with = |json: &str| serde_json::from_str::<AlsParams>(json).unwrap().validate();
+        for (name, inside, outside) in [
+            ("factors", ["1", "1024"], ["0", "1025"]),
+            ("iterations", ["1", "1000"], ["0", "1001"]),
+            ("alpha", ["0.00001", "1e5"], ["0", "1e7"]),
+            ("alpha0", ["0.00001", "1e5"], ["-1", "1e7"]),
+            ("regularization", ["0.00001", "1e5"], ["0", "1e7"]),
+            ("frequency_exponent", ["0", "1"], ["-0.1", "1.1"]),
+            ("init_std", ["0.00001", "1e3"], ["0", "1e4"]),
+            (
+                "solver",
+                ["\"cholesky\"", r#"{"conjugate_gradient":{"steps":1}}"#],
+                [r#"{"conjugate_gradient":{"steps":0}}"#, r#"{"conjugate_gradient":{"steps":1025}}"#],
+            ),
+        ] {
+            for value in inside {
+                assert_eq!(with(&format!("{{\"{name}\":{value}}}")), Ok(()));
+            }
+            for value in outside {
+                let error = with(&format!("{{\"{name}\":{value}}}")).unwrap_err();
+                assert!(error.param.starts_with(name), "{error}");
+            }
+        }
+        for wrong in [f32::NAN, f32::INFINITY] {
+            let params = AlsParams { alpha: wrong, ..AlsParams::default() };
+            assert_eq!(params.validate().unwrap_err().param, "alpha");
+        }
+    }
+}

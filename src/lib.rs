@@ -40,8 +40,9 @@ pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Candidates, Context, DynFit, Explanation, Fit, FitError, Proposed, Reason, ReasonCode, Scored, Scorer, Scores,
-    Touch, TrainingSet, Workspace,
+    Candidates, Context, Count, DynFit, Explanation, Fit, FitError, PopularIn, PopularInParams, Popularity,
+    PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Scored, Scorer, Scores, Touch,
+    TrainingSet, Trending, TrendingParams, Workspace,
 };
 pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
 pub use time::{Span, Timestamp};

@@ -3,16 +3,27 @@
 //! A scorer comes in three steps: a recipe ([`Checked`](crate::Checked) parameters, which implement [`Fit`]), a fitted
 //! model (a [`Scorer`], immutable, shared by all threads), and one request ([`Context`], [`Scores`], [`Workspace`]).
 
+mod bucket;
 mod context;
 mod explain;
 mod fit;
+mod popular_in;
+mod popular_in_rates;
+mod popularity;
+mod recent;
 mod scores;
+mod trending;
 mod workspace;
 
+pub use bucket::Count;
 pub use context::{Context, Touch};
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
+pub use popular_in::{PopularIn, PopularInParams};
+pub use popularity::{Popularity, PopularityParams};
+pub use recent::{Recency, Recent, RecentParams};
 pub use scores::{Candidates, Proposed, Scored, Scores};
+pub use trending::{Trending, TrendingParams};
 pub use workspace::Workspace;
 
 pub(crate) use scores::{ItemSet, NOBODY};

@@ -29,7 +29,10 @@ pub mod source;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 
-pub use catalog::{AttributeKind, Catalog, Shelf};
+pub use catalog::{
+    AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord,
+    Select, SelectError, Shelf, UpdateReport,
+};
 pub use consent::{Consented, LawfulBasis, Shopper};
 pub use dataset::{
     Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError,
@@ -44,5 +47,11 @@ pub use scorer::{
     PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Scored, Scorer, Scores, Touch,
     TrainingSet, Trending, TrendingParams, Workspace,
 };
+#[cfg(feature = "json")]
+pub use source::JsonLines;
+#[cfg(any(feature = "csv", feature = "json"))]
+pub use source::{Columns, Fields, NegativeQuantity, SourceError, TimeFormat};
+#[cfg(feature = "csv")]
+pub use source::{Delimited, Dialect};
 pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
 pub use time::{Span, Timestamp};

@@ -23,7 +23,9 @@ mod time;
 
 pub mod catalog;
 pub mod dataset;
+pub mod rank;
 pub mod scorer;
+pub mod serve;
 pub mod source;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -41,11 +43,23 @@ pub use dataset::{
 pub use event::{Channel, CustomKind, Event, EventKind, KindSet, UnknownKind};
 pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
+pub use rank::{
+    Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter,
+    FilterFn, Memo, Missing, NextPlace, Normalise, NotInBasket, PinFilters, Preference, Ranker, RankerBuilder,
+    RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort,
+};
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Candidates, Context, Count, DynFit, Explanation, Fit, FitError, PopularIn, PopularInParams, Popularity,
-    PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Scored, Scorer, Scores, Touch,
-    TrainingSet, Trending, TrendingParams, Workspace,
+    Candidates, CoOccurrence, CoOccurrenceParams, Context, Count, CrossOccurrence, CrossOccurrenceParams, DynFit,
+    Explanation, Fit, FitError, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, Indicator, PairCounts,
+    PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams, Popularity, PopularityParams, Proposed, Reason,
+    ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Touch, TrainingSet, Trending,
+    TrendingParams, VoteDecay, Workspace,
+};
+pub use serve::{
+    Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,
+    Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot,
+    SnapshotError, Source, Stage, StageReport,
 };
 #[cfg(feature = "json")]
 pub use source::JsonLines;

@@ -106,6 +106,12 @@ impl Shelf {
         self.catalog.attribute(name)
     }
 
+    /// What an attribute holds.
+    #[must_use]
+    pub fn kind(&self, attribute: AttributeId) -> Option<AttributeKind> {
+        self.catalog.column(attribute).map(Column::kind)
+    }
+
     /// The dictionary codes an item has for a category or tag attribute, ascending; none for other kinds.
     #[inline]
     #[must_use]

@@ -20,6 +20,7 @@ pub use table::{EventRef, Events};
 pub use weights::{Cancel, EventWeights, KindWeight, Transform};
 
 pub(crate) use matrix::Csr;
+pub(crate) use weights::weigh;
 
 use crate::ids::{IdMap, ItemIdx, Lineage, ShopperMap, UserIdx};
 use crate::params::Checked;

@@ -5,6 +5,7 @@
 
 mod bucket;
 mod context;
+mod cooccur;
 mod explain;
 mod fit;
 mod popular_in;
@@ -17,6 +18,10 @@ mod workspace;
 
 pub use bucket::Count;
 pub use context::{Context, Touch};
+pub use cooccur::{
+    CoOccurrence, CoOccurrenceParams, CrossOccurrence, CrossOccurrenceParams, FrequentlyBoughtTogether,
+    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, Retain, VoteDecay,
+};
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
 pub use popular_in::{PopularIn, PopularInParams};

@@ -1,5 +1,7 @@
 //! Reusable scratch: after the first requests, nothing is allocated.
 
+use std::any::Any;
+
 use super::context::Touch;
 use super::scores::{ItemSet, Scored};
 use crate::kernel::accumulate::Accumulator;
@@ -24,6 +26,7 @@ pub struct Workspace {
     touches: Vec<Vec<Touch>>,
     accumulators: Vec<Accumulator>,
     sets: Vec<ItemSet>,
+    own: Vec<Box<dyn Any + Send>>,
 }
 
 impl Workspace {
@@ -101,5 +104,28 @@ impl Workspace {
 
     pub(crate) fn give_set(&mut self, set: ItemSet) {
         self.sets.push(set);
+    }
+
+    /// Scratch of a type of your own: what was given back before, or a new default.
+    ///
+    /// ```
+    /// #[derive(Default)]
+    /// struct MyScratch(Vec<u64>);
+    /// let mut ws = likewise::Workspace::default();
+    /// let mut mine = ws.take::<MyScratch>();
+    /// mine.0.push(1);
+    /// ws.give(mine);
+    /// assert_eq!(ws.take::<MyScratch>().0, [1]); // content is kept: clear what you need cleared
+    /// ```
+    #[must_use]
+    pub fn take<T: Any + Send + Default>(&mut self) -> Box<T> {
+        let at = self.own.iter().position(|own| (**own).is::<T>());
+        let own = at.map(|at| self.own.swap_remove(at));
+        own.and_then(|own| (own as Box<dyn Any>).downcast().ok()).unwrap_or_default()
+    }
+
+    /// Gives scratch of your own back.
+    pub fn give<T: Any + Send>(&mut self, own: Box<T>) {
+        self.own.push(own);
     }
 }

@@ -1,0 +1,20 @@
+//! What is being served? Immutable snapshots, a handle that swaps them, single requests and batches.
+
+mod batch;
+mod explain;
+mod recommender;
+mod render;
+mod request;
+mod resolve;
+mod result;
+mod snapshot;
+
+pub use batch::{Answer, BatchError, BatchReport};
+pub use explain::{Explained, Fate};
+pub use recommender::Recommender;
+pub use render::{English, Renderer};
+pub use request::{Request, RequestError, SessionEvent};
+pub use result::{Contribution, Ignored, Recommendation, Recommendations, Source};
+pub use snapshot::{Snapshot, SnapshotError};
+
+pub use crate::rank::{Effect, Placement, RuleApplied, Stage, StageReport};

@@ -1,0 +1,100 @@
+//! From the shop's keys to dense numbers: a request against one snapshot.
+
+use super::request::{Request, RequestError};
+use super::result::Ignored;
+use super::snapshot::Inner;
+use crate::catalog::CompiledSelect;
+use crate::dataset::weigh;
+use crate::ids::{ItemIdx, UserIdx};
+use crate::rank::{Page, Query};
+use crate::scorer::{Context, Touch};
+
+/// The resolved parts of a request, in buffers that are reused.
+#[derive(Default)]
+pub(crate) struct Resolved {
+    user: Option<UserIdx>,
+    history: Vec<Touch>,
+    session_len: usize,
+    basket: Vec<ItemIdx>,
+    context_item: Option<ItemIdx>,
+    exclude: Vec<ItemIdx>,
+    candidates: Vec<ItemIdx>,
+    only: CompiledSelect,
+    pub(crate) ignored: Ignored,
+}
+
+impl Resolved {
+    pub(crate) fn fill(&mut self, inner: &Inner, request: &Request<'_>) -> Result<(), RequestError> {
+        let (data, shelf) = (&*inner.dataset, &inner.shelf);
+        self.ignored = Ignored::default();
+        let ignored = &mut self.ignored;
+        let mut item = |id: &str| {
+            let found = shelf.item(data, id);
+            ignored.unknown_items += usize::from(found.is_none());
+            found
+        };
+        if let Some(only) = request.only {
+            self.only.compile_into(only, data, shelf)?;
+        }
+        self.basket.clear();
+        for id in request.basket {
+            if let Some(item) = item(id)
+                && !self.basket.contains(&item)
+            {
+                self.basket.push(item);
+            }
+        }
+        self.context_item = request.context_item.and_then(&mut item);
+        self.exclude.clear();
+        self.exclude.extend(request.exclude.iter().filter_map(|id| shelf.item(data, id)));
+        self.exclude.extend(self.context_item);
+        self.candidates.clear();
+        self.candidates.extend(request.candidates.unwrap_or_default().iter().filter_map(|id| item(id)));
+        self.history.clear();
+        for e in request.session {
+            let Some(item) = item(e.item) else { continue };
+            let at = e.at.min(request.now);
+            let quantity = if e.quantity > 0.0 && e.quantity.is_finite() { e.quantity } else { 1.0 };
+            let value = e.value.filter(|v| v.is_finite());
+            let weight = weigh(&inner.weights[e.kind.code() as usize], e.kind, quantity, value, at, request.now);
+            self.history.push(Touch { item, kind: e.kind, at, weight });
+        }
+        self.history.reverse(); // of equal times the later in the slice is the newer
+        if !self.history.is_sorted_by_key(|t| std::cmp::Reverse(t.at)) {
+            self.history.sort_by_key(|t| std::cmp::Reverse(t.at));
+        }
+        self.history.truncate(inner.ranker.history);
+        self.session_len = self.history.len();
+        self.user = request.user.and_then(|who| data.user(who.user()));
+        self.ignored.unknown_user = request.user.is_some() && self.user.is_none();
+        if let Some(user) = self.user {
+            let room = inner.ranker.history - self.session_len;
+            let known = data.events_of(user).until(request.now);
+            self.history.extend(known.iter().rev().take(room).map(|e| {
+                let w = &inner.weights[e.kind.code() as usize];
+                let weight = weigh(w, e.kind, e.quantity, e.value, e.at, request.now);
+                Touch { item: e.item, kind: e.kind, at: e.at, weight }
+            }));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn query<'a>(&'a self, inner: &'a Inner, request: &Request<'a>) -> Query<'a> {
+        let mut cx = Context::new(&inner.dataset, &inner.shelf, request.now);
+        cx.user = self.user;
+        cx.history = &self.history;
+        cx.session_len = self.session_len;
+        cx.basket = &self.basket;
+        cx.context_item = self.context_item;
+        cx.channel = request.channel;
+        Query {
+            cx,
+            page: Page { placement: request.placement, segments: request.segments },
+            exclude: &self.exclude,
+            candidates: request.candidates.map(|_| &self.candidates[..]),
+            only: request.only.map(|_| &self.only),
+            probe: None,
+            places: if request.k == 0 { 0 } else { request.offset.saturating_add(request.k) },
+        }
+    }
+}

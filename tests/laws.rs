@@ -34,12 +34,11 @@ fn eligible(world: &World, recipe: &Recipe, ask: &Ask) -> HashSet<u8> {
         });
         let in_category = |c: usize| ware.is_some_and(|w| w.category == c);
         let seen = recipe.seen.as_ref().is_some_and(|(kinds, again_after)| {
-            let counts = |kind: EventKind, at: i64| {
-                kinds.contains(&kind) && again_after.is_none_or(|window| now - at < window)
-            };
-            let stored = ask.user.is_some_and(|user| {
-                left_of(world, user, item).iter().any(|&(kind, at)| at <= now && counts(kind, at))
-            });
+            let counts =
+                |kind: EventKind, at: i64| kinds.contains(&kind) && again_after.is_none_or(|window| now - at < window);
+            let stored = ask
+                .user
+                .is_some_and(|user| left_of(world, user, item).iter().any(|&(kind, at)| at <= now && counts(kind, at)));
             stored || ask.session.iter().any(|&(i, kind, at)| i == item && counts(kind, at.min(now)))
         });
         (!recipe.available || sold)

@@ -94,8 +94,12 @@ fn kind() -> impl Strategy<Value = EventKind> {
 }
 
 pub fn world() -> impl Strategy<Value = World> {
-    let done = (0..USERS.len() + VISITS.len(), 0..ITEMS, kind(), 0..LAST_DAY)
-        .prop_map(|(who, item, kind, day)| Done { who, item, kind, day });
+    let done = (0..USERS.len() + VISITS.len(), 0..ITEMS, kind(), 0..LAST_DAY).prop_map(|(who, item, kind, day)| Done {
+        who,
+        item,
+        kind,
+        day,
+    });
     let ware = (
         0..CATEGORIES.len(),
         prop::option::of(1u8..50),
@@ -124,11 +128,7 @@ fn action() -> impl Strategy<Value = Action> {
         }),
         (select(), 0.1f32..2.0).prop_map(|(items, by)| Action::Boost { items, by }),
         (select(), 0.1f32..2.0).prop_map(|(items, by)| Action::Bury { items, by }),
-        (1..4usize).prop_map(|max| Action::Cap {
-            attribute: "category".to_owned(),
-            max,
-            when_short: WhenShort::Relax
-        }),
+        (1..4usize).prop_map(|max| Action::Cap { attribute: "category".to_owned(), max, when_short: WhenShort::Relax }),
         (0..6usize, select()).prop_map(|(position, items)| Action::Slot { position, items }),
     ]
 }
@@ -150,9 +150,11 @@ pub fn recipe() -> impl Strategy<Value = Recipe> {
         ),
         (prop::collection::vec(action(), 0..4), any::<bool>(), prop_oneof![Just(200usize), 1..6usize]),
     )
-        .prop_map(|((weights, blend, available, seen), (only, diversity, cap, fresh), (rules, fallback, candidates))| {
-            Recipe { weights, blend, available, seen, only, diversity, cap, fresh, rules, fallback, candidates }
-        })
+        .prop_map(
+            |((weights, blend, available, seen), (only, diversity, cap, fresh), (rules, fallback, candidates))| {
+                Recipe { weights, blend, available, seen, only, diversity, cap, fresh, rules, fallback, candidates }
+            },
+        )
 }
 
 pub fn ask() -> impl Strategy<Value = Ask> {

@@ -25,8 +25,14 @@ pub mod catalog;
 pub mod dataset;
 pub mod scorer;
 pub mod source;
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
-pub use catalog::{AttributeKind, Catalog, Shelf};
+pub use catalog::{
+    AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord,
+    Select, SelectError, Shelf, UpdateReport,
+};
 pub use consent::{Consented, LawfulBasis, Shopper};
 pub use dataset::{
     Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError,
@@ -37,8 +43,15 @@ pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Als, AlsParams, Candidates, Confidence, Context, DynFit, Explanation, Fit, FitError, Proposed, Reason, ReasonCode,
-    Scored, Scorer, Scores, Solver, Touch, TrainingSet, Workspace,
+    Als, AlsParams, Candidates, Confidence, Context, Count, DynFit, Explanation, Fit, FitError, PopularIn,
+    PopularInParams, Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Scored,
+    Scorer, Scores, Solver, Touch, TrainingSet, Trending, TrendingParams, Workspace,
 };
+#[cfg(feature = "json")]
+pub use source::JsonLines;
+#[cfg(any(feature = "csv", feature = "json"))]
+pub use source::{Columns, Fields, NegativeQuantity, SourceError, TimeFormat};
+#[cfg(feature = "csv")]
+pub use source::{Delimited, Dialect};
 pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
 pub use time::{Span, Timestamp};

@@ -1,13 +1,25 @@
 //! What is sold? Attributes by column, price, stock, release and expiry dates.
 
+mod builder;
 mod column;
+mod error;
+mod record;
+mod select;
 mod shelf;
+mod update;
+mod write;
 
+pub use builder::CatalogBuilder;
 pub use column::AttributeKind;
+pub use error::CatalogError;
+pub use record::{AttributeValue, ItemRecord};
+pub use select::{CompiledSelect, Select, SelectError};
 pub use shelf::Shelf;
+pub use update::{CatalogChange, UpdateReport};
 
 use std::sync::Arc;
 
+use crate::dataset::MemoryReport;
 use crate::ids::IdMap;
 use crate::time::Timestamp;
 use column::Column;
@@ -16,7 +28,15 @@ use column::Column;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AttributeId(u16);
 
+impl AttributeId {
+    /// How many attributes there are numbers for.
+    pub(crate) const LIMIT: usize = u16::MAX as usize;
+}
+
 /// Items and what is known of them, immutable. Cheap to clone; an update copies only the columns it changes.
+///
+/// Make one by hand with [`CatalogBuilder`], change it with [`Catalog::update`], and read it, item by item, through a
+/// [`Shelf`]. A removed item keeps its row, so rows only ever grow in number.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     items: Arc<IdMap>,
@@ -27,6 +47,8 @@ pub struct Catalog {
     stock: Arc<Vec<u32>>,
     /// Release and expiry, `i64::MIN` and `i64::MAX` for none.
     dates: Arc<Vec<(i64, i64)>>,
+    /// Sold no more.
+    removed: Arc<Vec<bool>>,
 }
 
 impl Catalog {
@@ -65,6 +87,48 @@ impl Catalog {
         self.attributes.iter().position(|(n, _)| &**n == name).map(|i| AttributeId(i as u16))
     }
 
+    /// All attributes, in the order they were declared.
+    pub fn attributes(&self) -> impl ExactSizeIterator<Item = (&str, AttributeKind)> {
+        self.attributes.iter().map(|(name, column)| (&**name, column.kind()))
+    }
+
+    /// The price of an item, if it is known.
+    #[must_use]
+    pub fn price_of(&self, id: &str) -> Option<f64> {
+        self.row(id).and_then(|row| self.price(row))
+    }
+
+    /// The units of an item in stock, if the shop says.
+    #[must_use]
+    pub fn stock_of(&self, id: &str) -> Option<u32> {
+        self.row(id).and_then(|row| self.stock(row))
+    }
+
+    /// Whether an item was [removed](CatalogChange::Remove).
+    #[must_use]
+    pub fn is_removed(&self, id: &str) -> bool {
+        self.row(id).is_some_and(|row| self.removed.get(row as usize).is_some_and(|&removed| removed))
+    }
+
+    /// The heap bytes it holds, by part, whether or not it shares them with an earlier catalogue. `O(texts)`.
+    #[must_use]
+    pub fn memory_report(&self) -> MemoryReport {
+        let plain = self.price.capacity() * size_of::<f64>()
+            + self.stock.capacity() * size_of::<u32>()
+            + self.dates.capacity() * size_of::<(i64, i64)>()
+            + self.removed.capacity();
+        let report =
+            MemoryReport::default().with("item keys", self.items.heap_bytes()).with("price, stock, dates", plain);
+        self.attributes
+            .iter()
+            .fold(report, |report, (name, column)| report.with(format!("attribute {name}"), column.heap_bytes()))
+    }
+
+    /// What an attribute holds; the id is one of this catalogue.
+    pub(crate) fn kind(&self, attribute: AttributeId) -> AttributeKind {
+        self.attributes[attribute.0 as usize].1.kind()
+    }
+
     pub(crate) fn column(&self, attribute: AttributeId) -> Option<&Column> {
         self.attributes.get(attribute.0 as usize).map(|(_, column)| column)
     }
@@ -82,12 +146,20 @@ impl Catalog {
         (released != i64::MIN).then(|| Timestamp::from_millis(released))
     }
 
-    pub(crate) fn available(&self, row: u32, now: Timestamp) -> bool {
-        let in_stock = self.stock.get(row as usize).is_none_or(|&stock| stock != 0);
-        let in_season = self
-            .dates
-            .get(row as usize)
-            .is_none_or(|&(released, expires)| released <= now.millis() && now.millis() < expires);
-        in_stock && in_season
+    /// From when until when (both included) a row is for sale; [`NEVER`] when it is not.
+    pub(crate) fn season(&self, row: u32) -> (i64, i64) {
+        let row = row as usize;
+        let removed = self.removed.get(row).is_some_and(|&removed| removed);
+        let sold_out = self.stock.get(row).is_some_and(|&units| units == 0);
+        let (released, expires) = self.dates.get(row).copied().unwrap_or((i64::MIN, i64::MAX));
+        match expires {
+            _ if removed || sold_out => NEVER,
+            i64::MIN => NEVER,
+            i64::MAX => (released, i64::MAX),
+            _ => (released, expires - 1),
+        }
     }
 }
+
+/// A season that holds no moment.
+pub(crate) const NEVER: (i64, i64) = (i64::MAX, i64::MIN);

@@ -4,17 +4,28 @@
 //! model (a [`Scorer`], immutable, shared by all threads), and one request ([`Context`], [`Scores`], [`Workspace`]).
 
 mod als;
+mod bucket;
 mod context;
 mod explain;
 mod fit;
+mod popular_in;
+mod popular_in_rates;
+mod popularity;
+mod recent;
 mod scores;
+mod trending;
 mod workspace;
 
 pub use als::{Als, AlsParams, Confidence, Solver};
+pub use bucket::Count;
 pub use context::{Context, Touch};
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
+pub use popular_in::{PopularIn, PopularInParams};
+pub use popularity::{Popularity, PopularityParams};
+pub use recent::{Recency, Recent, RecentParams};
 pub use scores::{Candidates, Proposed, Scored, Scores};
+pub use trending::{Trending, TrendingParams};
 pub use workspace::Workspace;
 
 pub(crate) use scores::{ItemSet, NOBODY};

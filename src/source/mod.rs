@@ -9,9 +9,31 @@
 //! A record that makes no sense is *offered as a rejection*, with its line and reason; it never ends the run (unless the
 //! builder was told to stop on it) and is never silently lost.
 
+#[cfg(any(feature = "csv", feature = "json"))]
+mod clock;
+#[cfg(feature = "csv")]
+mod delimited;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod error;
+#[cfg(feature = "json")]
+mod json_lines;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod mapping;
 mod memory;
 mod record;
+#[cfg(any(feature = "csv", feature = "json"))]
+pub(crate) mod text;
 
+#[cfg(any(feature = "csv", feature = "json"))]
+pub use clock::TimeFormat;
+#[cfg(feature = "csv")]
+pub use delimited::{Delimited, Dialect};
+#[cfg(any(feature = "csv", feature = "json"))]
+pub use error::SourceError;
+#[cfg(feature = "json")]
+pub use json_lines::JsonLines;
+#[cfg(any(feature = "csv", feature = "json"))]
+pub use mapping::{Columns, Fields, NegativeQuantity};
 pub use memory::FromIter;
 pub use record::{Offered, RejectReason};
 

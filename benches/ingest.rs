@@ -1,0 +1,91 @@
+//! How fast do events come in? Parsing, interning and storing, on one core.
+//!
+//! Corpus: 200,000 events of 20,000 shoppers on 10,000 items, both picked unevenly, in the order of their times: what a
+//! day's export looks like. Every iteration starts with an empty builder.
+
+use std::fmt::Write;
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use likewise::{
+    Columns, Consented, DatasetBuilder, Delimited, Event, EventKind, EventSource, FromIter, JsonLines, LawfulBasis,
+    Shopper, TimeFormat, Timestamp,
+};
+
+const EVENTS: u64 = 200_000;
+
+struct Row {
+    user: String,
+    item: String,
+    kind: EventKind,
+    at: i64,
+}
+
+fn rows() -> Vec<Row> {
+    let mut state = 42u64;
+    let mut draw = move |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let unit = (state >> 11) as f64 / (1u64 << 53) as f64;
+        (unit * unit * n as f64) as u64 // squared: low numbers are frequent
+    };
+    (0..EVENTS)
+        .map(|i| Row {
+            user: (10_000 + draw(20_000)).to_string(),
+            item: format!("SKU{:06}", draw(10_000)),
+            kind: [EventKind::View, EventKind::View, EventKind::AddToCart, EventKind::Purchase][draw(4) as usize],
+            at: 1_291_191_960 + i as i64,
+        })
+        .collect()
+}
+
+fn lines(header: &str, rows: &[Row], line: impl Fn(&mut String, &Row) -> std::fmt::Result) -> String {
+    let mut text = header.to_owned();
+    for row in rows {
+        line(&mut text, row).expect("writing to a string");
+    }
+    text
+}
+
+fn columns() -> Columns {
+    Columns::new("user", "item", LawfulBasis::Contract).kind_column("kind").time("time", TimeFormat::Auto)
+}
+
+fn run<S: EventSource>(c: &mut Criterion, name: &str, source: impl Fn() -> S) {
+    let mut group = c.benchmark_group("ingest");
+    group.throughput(Throughput::Elements(EVENTS)).sample_size(20);
+    group.bench_function(name, |b| {
+        let take = |(mut builder, source): (DatasetBuilder, S)| {
+            let report = builder.ingest(source).expect("a readable source");
+            assert_eq!(report.accepted, EVENTS);
+            black_box(builder)
+        };
+        b.iter_batched(|| (DatasetBuilder::default(), source()), take, BatchSize::PerIteration);
+    });
+    group.finish();
+}
+
+fn ingest(c: &mut Criterion) {
+    let rows = rows();
+    let unix =
+        lines("user,item,kind,time\n", &rows, |text, r| writeln!(text, "{},{},{},{}", r.user, r.item, r.kind, r.at));
+    let datetime = lines("user,item,kind,time\n", &rows, |text, r| {
+        let (day, second) = (1 + (r.at / 86_400) % 28, r.at % 86_400);
+        let (h, m, s) = (second / 3600, second / 60 % 60, second % 60);
+        writeln!(text, "{},{},{},2010-12-{day:02} {h:02}:{m:02}:{s:02}", r.user, r.item, r.kind)
+    });
+    let json = lines("", &rows, |text, r| {
+        writeln!(text, r#"{{"user":{},"item":"{}","kind":"{}","time":{}}}"#, r.user, r.item, r.kind, r.at)
+    });
+    run(c, "csv_unix", || Delimited::from_reader(unix.as_bytes(), columns()).expect("a valid mapping"));
+    run(c, "csv_datetime", || Delimited::from_reader(datetime.as_bytes(), columns()).expect("a valid mapping"));
+    run(c, "json_lines", || JsonLines::from_reader(json.as_bytes(), columns()).expect("a valid mapping"));
+    run(c, "memory", || {
+        FromIter(rows.iter().map(|r| {
+            let who = Shopper::Profiled(Consented::new(&r.user, LawfulBasis::Contract));
+            Event::new(who, &r.item, r.kind, Timestamp::from_secs(r.at))
+        }))
+    });
+}
+
+criterion_group!(benches, ingest);
+criterion_main!(benches);

@@ -75,7 +75,8 @@ fn explanations_add_up_and_name_the_strongest_item_first() {
     let als = fit(&AlsParams { factors: 8, ..AlsParams::default() }, &data, &Run::new(8));
     let shelf = Shelf::bare(&data);
     let ws = &mut Workspace::default();
-    let touches = [touch(0, 1.0), touch(1, 3.0), touch(15, 1.0), touch(20, -2.0)];
+    let of = |key, weight| touch(data.item(key).unwrap().get(), weight);
+    let touches = [of("i0", 1.0), of("i1", 3.0), of("i15", 1.0), of("i20", -2.0)];
     let mut cx = Context::new(&data, &shelf, Timestamp::from_secs(2 * DAY));
     (cx.history, cx.session_len) = (&touches, 4);
     for item in (0..data.n_items() as u32).map(ItemIdx::new) {
@@ -145,4 +146,20 @@ fn anonymous_sessions_teach_but_are_nobodys_neighbours() {
     assert!(als.similarity(mug, tea) > als.similarity(mug, saw));
     let neighbours = als.similar_users(&data, data.user("ann").unwrap(), 10);
     assert_eq!(neighbours.iter().map(|n| data.user_key(n.0)).collect::<Vec<_>>(), ["bob"]);
+}
+
+#[test]
+fn the_conformance_suite_passes() {
+    let shop =
+        testing::SyntheticShop::new(testing::ShopParams { events: 5_000, ..Default::default() }.check().unwrap());
+    let mut builder = DatasetBuilder::default();
+    builder.ingest(&shop).unwrap();
+    let data = builder.finish().unwrap();
+    for (data, propose_scan_limit) in
+        [(&data, 20_000), (&data, 0), (&dataset(&[]), 20_000), (&dataset(&some_pairs()), 9)]
+    {
+        let params = AlsParams { factors: 7, iterations: 3, propose_scan_limit, ..AlsParams::default() };
+        let als = fit(&params, data, &Run::new(1));
+        testing::check_scorer(&als, data, &Shelf::bare(data)).unwrap();
+    }
 }

@@ -6,19 +6,19 @@ pub(crate) type Matrix = Vec<Vec<f64>>;
 
 pub(crate) fn confidence(p: &AlsParams, r: f64) -> f64 {
     let t = if p.confidence == Confidence::Log { (1.0 + r).log2() } else { r };
-    f64::from(p.alpha0) + f64::from(p.alpha) * t
+    p.alpha0 + p.alpha * t
 }
 
 /// Confidence of every pair (shopper by item) and whether it was observed; no row for those without any pair.
 pub(crate) fn dense(p: &AlsParams, data: &Dataset) -> Vec<Vec<(f64, bool)>> {
     let weight = |u: usize, i| data.items_of(UserIdx::new(u as u32)).get(i as u32);
-    let cell = |u, i| weight(u, i).map_or((f64::from(p.alpha0), false), |r| (confidence(p, r.into()), true));
+    let cell = |u, i| weight(u, i).map_or((p.alpha0, false), |r| (confidence(p, r.into()), true));
     (0..data.n_rows()).map(|u| (0..data.n_items()).map(|i| cell(u, i)).collect()).collect()
 }
 
 fn ridge(p: &AlsParams, row: &[(f64, bool)]) -> f64 {
     let total: f64 = row.iter().map(|cell| cell.0).sum();
-    f64::from(p.regularization) * total.powf(p.frequency_exponent.into())
+    p.regularization * total.powf(p.frequency_exponent)
 }
 
 fn eliminate(mut m: Matrix) -> Vec<f64> {
@@ -80,7 +80,7 @@ pub(crate) fn start(p: &AlsParams, rows: usize, seed: u64) -> Matrix {
             }
             sum / 65536.0
         };
-        (0..p.factors).map(|_| normal() * f64::from(p.init_std) / f64::from(p.factors).sqrt()).collect()
+        (0..p.factors).map(|_| normal() * p.init_std / f64::from(p.factors).sqrt()).collect()
     };
     (0..rows as u64).map(row).collect()
 }

@@ -41,6 +41,7 @@ pub use rank::{Action, Alike, Audience, Available, BindError, Binding, Blend, Bo
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence, CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams, Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Solver, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace};
 pub use serve::{Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement, Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot, SnapshotError, Source, Stage, StageReport};
+pub use scorer::{Als, AlsParams, Candidates, Confidence, Context, Count, DynFit, Explanation, Fit, FitError, PopularIn, PopularInParams, Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Scored, Scorer, Scores, Solver, Touch, TrainingSet, Trending, TrendingParams, Workspace};
 #[cfg(feature = "json")]
 pub use source::JsonLines;
 #[cfg(any(feature = "csv", feature = "json"))]

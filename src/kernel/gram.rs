@@ -45,12 +45,12 @@ pub(crate) fn block_rows(rows: usize) -> usize {
 }
 
 /// The full matrix `scale * Σ block` from the upper triangles of the blocks, summed in order in `f64`.
-pub(crate) fn sum_blocks(blocks: &[Vec<f32>], dim: usize, scale: f32) -> Vec<f32> {
+pub(crate) fn sum_blocks(blocks: &[Vec<f32>], dim: usize, scale: f64) -> Vec<f32> {
     let mut out = vec![0.0; dim * dim];
     for i in 0..dim {
         for j in i..dim {
             let sum: f64 = blocks.iter().map(|block| f64::from(block[i * dim + j])).sum();
-            let value = (sum * f64::from(scale)) as f32;
+            let value = (sum * scale) as f32;
             out[i * dim + j] = value;
             out[j * dim + i] = value;
         }

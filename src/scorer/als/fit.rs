@@ -84,7 +84,7 @@ impl<'a> Side<'a> {
     /// Random vectors for the rows that have a pair. Each depends on the seed and its own number only.
     fn start(&mut self, params: &AlsParams, run: &Run<'_>) {
         let dim = params.factors as usize;
-        let scale = params.init_std / (params.factors as f32).sqrt();
+        let scale = (params.init_std / f64::from(params.factors).sqrt()) as f32;
         let pairs = self.pairs;
         let Some(flat) = self.factors.as_slice_mut() else { return };
         run.threads.for_chunks(
@@ -149,7 +149,7 @@ impl<'a> Side<'a> {
     /// The objective. The sum over all pairs is `alpha0 tr(Xᵀ X Yᵀ Y)`; what observed pairs add to it is summed by block.
     fn loss(&self, other: &Side<'_>, run: &Run<'_>) -> f64 {
         let cross: f64 = self.gram.iter().zip(&other.gram).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-        let all_pairs = cross / f64::from(self.params.alpha0);
+        let all_pairs = cross / self.params.alpha0;
         all_pairs
             + self.row_loss(other, run, |fixed, x, index, excess| fixed.observed_loss(x, index, excess))
             + self.ridge_loss(other, run)

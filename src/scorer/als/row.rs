@@ -22,8 +22,8 @@ impl Fixed<'_> {
     /// λ of a row: `λ (Σ c)^ν` with `Σ c = alpha0 x active + Σ excess`.
     pub(super) fn ridge(&self, excess: &[f32]) -> f32 {
         let observed: f64 = excess.iter().map(|&e| f64::from(e)).sum();
-        let total = observed + f64::from(self.params.alpha0) * self.active as f64;
-        (f64::from(self.params.regularization) * total.powf(self.params.frequency_exponent.into())) as f32
+        let total = observed + self.params.alpha0 * self.active as f64;
+        (self.params.regularization * total.powf(self.params.frequency_exponent)) as f32
     }
 
     /// The equations of the row whose terms were put into `scratch`.
@@ -34,7 +34,7 @@ impl Fixed<'_> {
             rows: self.rows,
             index,
             excess,
-            base: self.params.alpha0,
+            base: self.params.alpha0 as f32,
             ridge: self.ridge(excess),
         }
     }
@@ -70,7 +70,7 @@ impl Fixed<'_> {
     /// What one row adds to the objective beyond `alpha0 Σ (x·y)²` over all pairs, and the ridge term.
     pub(super) fn observed_loss(&self, x: &[f32], index: &[u32], excess: &[f32]) -> f64 {
         let system = self.equations(index, excess);
-        let base = f64::from(self.params.alpha0);
+        let base = self.params.alpha0;
         let pair = |(&i, &e): (&u32, &f32)| {
             let s = f64::from(dot(x, system.row(i)));
             (base + f64::from(e)) * (1.0 - s) * (1.0 - s) - base * s * s
@@ -118,7 +118,7 @@ impl Scratch {
         self.excess.clear();
         for (index, weight) in weighted {
             self.index.push(index);
-            self.excess.push(params.alpha * params.confidence.of(weight));
+            self.excess.push(params.alpha as f32 * params.confidence.of(weight));
         }
     }
 }

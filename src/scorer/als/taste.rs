@@ -128,7 +128,7 @@ impl Als {
             seen.copy_from_slice(y);
             cholesky::solve(&matrix, dim, &mut seen);
             for (&j, &excess) in scratch.index.iter().zip(&scratch.excess) {
-                let part = (self.params.alpha0 + excess) * dot(&seen, system.row(j));
+                let part = (system.base + excess) * dot(&seen, system.row(j));
                 parts.push((ItemIdx::new(j), part));
             }
             ws.give_floats(seen);

@@ -470,6 +470,31 @@ fn planted_partners_are_found() {
 }
 
 #[test]
+fn the_laws_hold() {
+    use likewise::testing::{ShopParams, SyntheticShop, check_params, check_scorer};
+    let shop = SyntheticShop::new(ShopParams { items: 200, events: 8_000, ..ShopParams::default() }.check().unwrap());
+    let mut builder = DatasetBuilder::default();
+    builder.ingest(&shop).unwrap();
+    let data = builder.finish().unwrap();
+    let shelf = Shelf::bare(&data);
+    let time = Some(VoteDecay::Time { half_life: Span::days(7) });
+    let recipes = [
+        CoOccurrenceParams::co_view(),
+        CoOccurrenceParams { weight: PairWeight::Llr, recency: time, ..CoOccurrenceParams::co_purchase() },
+        CoOccurrenceParams { weight: PairWeight::Lift, recency: None, ..CoOccurrenceParams::viewed_then_bought() },
+    ];
+    for recipe in recipes {
+        check_scorer(&fit(&recipe.check().unwrap(), &data), &data, &shelf).unwrap();
+    }
+    check_scorer(&fit(&Checked::<CrossOccurrenceParams>::default(), &data), &data, &shelf).unwrap();
+    let params = FrequentlyBoughtTogetherParams { min_support: 1, ..Default::default() };
+    check_scorer(&fit(&params.check().unwrap(), &data), &data, &shelf).unwrap();
+    check_params::<CoOccurrenceParams>().unwrap();
+    check_params::<CrossOccurrenceParams>().unwrap();
+    check_params::<FrequentlyBoughtTogetherParams>().unwrap();
+}
+
+#[test]
 fn nothing_and_nobody() {
     let empty = data(&[]);
     let shelf = Shelf::bare(&empty);

@@ -30,6 +30,8 @@ pub use catalog::{
     AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord,
     Select, SelectError, Shelf, UpdateReport,
 };
+#[cfg(any(feature = "csv", feature = "json"))]
+pub use catalog::{CatalogColumns, CatalogLoadError, CatalogReport};
 pub use consent::{Consented, LawfulBasis, Shopper};
 pub use dataset::{
     Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError,

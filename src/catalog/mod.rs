@@ -222,5 +222,7 @@ impl Catalog {
     }
 }
 
+/// The season that holds every moment.
+pub(crate) const ALWAYS: (i64, i64) = (i64::MIN, i64::MAX);
 /// A season that holds no moment.
 pub(crate) const NEVER: (i64, i64) = (i64::MAX, i64::MIN);

@@ -32,6 +32,9 @@ pub mod source;
 pub mod testing;
 
 pub use catalog::{AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord, Select, SelectError, Shelf, UpdateReport};
+pub use catalog::{AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord, Select, SelectError, Shelf, UpdateReport};
+#[cfg(any(feature = "csv", feature = "json"))]
+pub use catalog::{CatalogColumns, CatalogLoadError, CatalogReport};
 pub use consent::{Consented, LawfulBasis, Shopper};
 pub use dataset::{Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError, IngestReport, KindWeight, MemoryReport, OnReject, Row, Summary, Transform};
 pub use event::{Channel, CustomKind, Event, EventKind, KindSet, UnknownKind};

@@ -102,32 +102,29 @@ fn a_shallower_path_has_its_own_leaf() {
 
 #[test]
 fn every_nonsense_has_its_error() {
+    type Expected = fn(&CatalogError) -> bool;
     let long = "x".repeat(MAX_ID_BYTES + 1);
-    let item = || "lid".to_owned();
     let lid = || ItemRecord::new("lid");
-    let is_price = |e: &CatalogError| matches!(e, CatalogError::Price { .. });
-    let cases: Vec<(ItemRecord<'_>, Box<dyn Fn(&CatalogError) -> bool>)> = vec![
-        (ItemRecord::new(""), Box::new(|e| *e == CatalogError::EmptyId)),
-        (ItemRecord::new(long.as_str()), Box::new(|e| *e == CatalogError::IdTooLong { bytes: MAX_ID_BYTES + 1 })),
-        (lid().price(f64::NAN), Box::new(is_price)),
-        (lid().price(f64::INFINITY), Box::new(is_price)),
-        (lid().price(-0.01), Box::new(is_price)),
-        (
-            lid().released(at(2)).expires(at(1)),
-            Box::new(move |e| *e == CatalogError::Dates { item: item(), released: at(2), expires: at(1) }),
-        ),
+    let is_price: Expected = |e| matches!(e, CatalogError::Price { item, .. } if item == "lid");
+    let cases: [(ItemRecord<'_>, Expected); 10] = [
+        (ItemRecord::new(""), |e| *e == CatalogError::EmptyId),
+        (ItemRecord::new(&long), |e| *e == CatalogError::IdTooLong { bytes: MAX_ID_BYTES + 1 }),
+        (lid().price(f64::NAN), is_price),
+        (lid().price(f64::INFINITY), is_price),
+        (lid().price(-0.01), is_price),
+        (lid().released(at(2)).expires(at(1)), |e| {
+            *e == CatalogError::Dates { item: "lid".into(), released: at(2), expires: at(1) }
+        }),
         (
             lid().tag("colour", "red"),
-            Box::new(|e| matches!(e, CatalogError::UnknownAttribute { attribute, .. } if attribute == "colour")),
+            |e| matches!(e, CatalogError::UnknownAttribute { attribute, .. } if attribute == "colour"),
         ),
-        (
-            lid().tag("category", "Home"),
-            Box::new(|e| {
-                matches!(e, CatalogError::WrongKind { kind: AttributeKind::Category, got: AttributeKind::Tags, .. })
-            }),
-        ),
-        (lid().number("weight", f64::NAN), Box::new(|e| matches!(e, CatalogError::Number { .. }))),
-        (lid().tag("brand", long.as_str()), Box::new(|e| matches!(e, CatalogError::ValueTooLong { .. }))),
+        (lid().tag("category", "Home"), |e| {
+            let (kind, got) = (AttributeKind::Category, AttributeKind::Tags);
+            *e == CatalogError::WrongKind { item: "lid".into(), attribute: "category".into(), kind, got }
+        }),
+        (lid().number("weight", f64::NAN), |e| matches!(e, CatalogError::Number { .. })),
+        (lid().tag("brand", &long), |e| matches!(e, CatalogError::ValueTooLong { .. })),
     ];
     let catalog = catalog(&[mug()]);
     for (record, expected) in cases {
@@ -179,9 +176,19 @@ fn items_of_the_dataset_come_first_then_the_catalogues_own() {
     assert_eq!((shelf.row(ItemIdx::new(0)), shelf.row(ItemIdx::new(1))), (None, Some(1)));
 
     let (after, _) = before.update([CatalogChange::remove("new 1"), CatalogChange::Put(named("new 3"))]).unwrap();
-    let shelf = Shelf::new(&data, Arc::new(after));
-    assert_eq!(keys(&shelf), ["x", "mug", "y", "new 1", "new 2", "new 3"], "an update moves nobody");
+    let after = Arc::new(after);
+    for shelf in [Shelf::new(&data, after.clone()), shelf.renewed(&data, after)] {
+        assert_eq!(keys(&shelf), ["x", "mug", "y", "new 1", "new 2", "new 3"], "an update moves nobody");
+    }
     assert_eq!(keys(&Shelf::bare(&data)), ["x", "mug", "y"]);
+}
+
+#[test]
+fn a_shelf_is_joined_anew_for_another_dataset() {
+    let catalog = Arc::new(catalog(&[ItemRecord::new("mug")]));
+    let (one, other) = (dataset(&["lid"]), dataset(&["mug", "lid"]));
+    let shelf = Shelf::new(&one, catalog.clone()).renewed(&other, catalog);
+    assert_eq!((shelf.n_items(), shelf.row(ItemIdx::new(0))), (2, Some(0)));
 }
 
 #[test]
@@ -276,6 +283,7 @@ proptest! {
     fn one_update_is_many_updates(changes in prop::collection::vec(change(), 0..20)) {
         let data = dataset(&["b"]);
         let start = catalog(&[ItemRecord::new("a").price(1.0), ItemRecord::new("b")]);
+        let old = Shelf::new(&data, Arc::new(start.clone()));
         let (at_once, report) = start.update(changes.clone()).unwrap();
         let counted = report.changed + report.added + report.removed + report.unchanged + report.unknown;
         prop_assert_eq!(counted, changes.len() as u64);
@@ -284,8 +292,11 @@ proptest! {
             one_by_one = one_by_one.update([change]).unwrap().0;
         }
         let (x, y) = (Shelf::new(&data, Arc::new(at_once)), Shelf::new(&data, Arc::new(one_by_one)));
+        let renewed = old.renewed(&data, x.catalog().clone());
         for id in ["a", "b", "c"] {
             prop_assert_eq!(told(&x, &data, id), told(&y, &data, id));
+            prop_assert_eq!(told(&x, &data, id), told(&renewed, &data, id));
+            prop_assert_eq!(x.item(&data, id), renewed.item(&data, id));
             prop_assert_eq!(x.item(&data, id), y.item(&data, id));
         }
     }

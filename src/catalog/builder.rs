@@ -48,6 +48,11 @@ impl CatalogBuilder {
     /// [`CatalogError::AttributeName`], [`CatalogError::DeclaredTwice`] for two kinds of one name, and
     /// [`CatalogError::TooManyAttributes`] beyond 65,535.
     pub fn attribute(mut self, name: &str, kind: AttributeKind) -> Result<Self, CatalogError> {
+        self.declare(name, kind)?;
+        Ok(self)
+    }
+
+    pub(super) fn declare(&mut self, name: &str, kind: AttributeKind) -> Result<(), CatalogError> {
         if name.is_empty() || name.len() > MAX_ID_BYTES {
             return Err(CatalogError::AttributeName { bytes: name.len() });
         }
@@ -55,13 +60,13 @@ impl CatalogBuilder {
             Some(first) if first != kind => {
                 Err(CatalogError::DeclaredTwice { attribute: name.to_owned(), first, second: kind })
             }
-            Some(_) => Ok(self),
+            Some(_) => Ok(()),
             None if self.catalog.attributes.len() == AttributeId::LIMIT => {
                 Err(CatalogError::TooManyAttributes { limit: AttributeId::LIMIT })
             }
             None => {
                 self.catalog.attributes.push((name.into(), Column::new(kind)));
-                Ok(self)
+                Ok(())
             }
         }
     }

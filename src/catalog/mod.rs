@@ -1,8 +1,25 @@
 //! What is sold? Attributes by column, price, stock, release and expiry dates.
+//!
+//! | to | use | cost |
+//! |---|---|---|
+//! | fill a catalogue by hand or from files | [`CatalogBuilder`] | `O(values)` |
+//! | change prices, stock, values, items | [`Catalog::update`] | a flat copy of each column that changes |
+//! | see the items as requests do | [`Shelf`] | one lookup an item, after each change |
+//! | name a set of items | [`Select`] | a few tests an item |
+//!
+//! Nothing here is fitted, so a change never needs a fit: make a catalogue of the old one and the news, and a shelf of
+//! it and the dataset.
+//!
+//! Memory, of 100,000 items: 800 kB price, 400 kB stock, 1.6 MB dates, and a category, brand or number 400 to 800 kB
+//! each, as far as the shop says them; texts and ids take their own length and 16 bytes or so.
 
 mod builder;
 mod column;
 mod error;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod load;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod mapping;
 mod record;
 mod select;
 mod shelf;
@@ -12,6 +29,10 @@ mod write;
 pub use builder::CatalogBuilder;
 pub use column::AttributeKind;
 pub use error::CatalogError;
+#[cfg(any(feature = "csv", feature = "json"))]
+pub use load::{CatalogLoadError, CatalogReport};
+#[cfg(any(feature = "csv", feature = "json"))]
+pub use mapping::CatalogColumns;
 pub use record::{AttributeValue, ItemRecord};
 pub use select::{CompiledSelect, Select, SelectError};
 pub use shelf::Shelf;
@@ -37,6 +58,46 @@ impl AttributeId {
 ///
 /// Make one by hand with [`CatalogBuilder`], change it with [`Catalog::update`], and read it, item by item, through a
 /// [`Shelf`]. A removed item keeps its row, so rows only ever grow in number.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use likewise::{AttributeKind, CatalogBuilder, CatalogChange, DatasetBuilder, ItemRecord, Select, Shelf, Timestamp};
+///
+/// let mut builder = CatalogBuilder::default().attribute("category", AttributeKind::Category)?;
+/// builder.add(&ItemRecord::new("mug").category("category", "Home > Kitchen > Mugs").price(7.5).stock(1))?;
+/// builder.add(&ItemRecord::new("tea").category("category", "Food").price(3.0))?;
+/// let catalog = builder.build();
+///
+/// let (catalog, _) = catalog.update([CatalogChange::stock("mug", 0)])?; // the last one was sold
+/// let data = DatasetBuilder::default().build()?;
+/// let shelf = Shelf::new(&data, Arc::new(catalog));
+/// let kitchen = Select::within("category", ["Home > Kitchen"]).compile(&data, &shelf)?;
+///
+/// let (mug, now) = (shelf.item(&data, "mug").unwrap(), Timestamp::from_secs(1_700_000_000));
+/// assert!(kitchen.matches(&shelf, mug, now));
+/// assert!(!shelf.available(mug, now));
+/// assert_eq!(shelf.price(mug), Some(7.5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// From a file:
+/// ```
+/// # #[cfg(feature = "csv")] {
+/// use likewise::{CatalogBuilder, CatalogColumns, Dialect};
+/// let text = "sku,type,brand,price,stock\nmug,Home/Kitchen,Acme,7.50,3\ntea,Food,,3.00,many\n";
+/// let columns = CatalogColumns::new("sku")
+///     .category("category", "type", '/')
+///     .tag("brand", "brand")
+///     .price("price")
+///     .stock("stock");
+/// let mut builder = CatalogBuilder::default();
+/// let report = builder.read_csv(text.as_bytes(), Dialect::CSV, &columns)?; // or `read_csv_file("items.csv.gz", ..)`
+/// assert_eq!(report.rows.to_string(), "2 offered, 1 accepted, 1 rejected\n  1 x stock is not a finite number (lines 3)");
+/// assert_eq!(builder.build().stock_of("mug"), Some(3));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     items: Arc<IdMap>,
@@ -161,5 +222,7 @@ impl Catalog {
     }
 }
 
+/// The season that holds every moment.
+pub(crate) const ALWAYS: (i64, i64) = (i64::MIN, i64::MAX);
 /// A season that holds no moment.
 pub(crate) const NEVER: (i64, i64) = (i64::MAX, i64::MIN);

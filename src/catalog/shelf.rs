@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::column::{AttributeKind, Column};
-use super::{AttributeId, Catalog};
+use super::{ALWAYS, AttributeId, Catalog};
 use crate::dataset::{Dataset, MemoryReport};
-use crate::ids::ItemIdx;
+use crate::ids::{ItemIdx, Lineage};
 use crate::time::Timestamp;
 
 /// "Not in the catalogue."
@@ -13,15 +13,16 @@ const NO_ROW: u32 = u32::MAX;
 
 /// Items as requests see them: those of the dataset under their numbers, then those only the catalogue knows.
 ///
-/// A catalogue update makes a new shelf and refits nothing. Numbers at or beyond [`Dataset::n_items`] mean something
+/// A catalogue update makes a new shelf ([`renewed`](Self::renewed)) and refits nothing. Numbers at or beyond [`Dataset::n_items`] mean something
 /// within this shelf only. Memory: 20 bytes an item and 4 a catalogue row, beside the shared catalogue.
 #[derive(Clone, Debug)]
 pub struct Shelf {
+    lineage: Lineage,
     catalog: Arc<Catalog>,
     /// Catalogue row of each item.
-    row_of: Vec<u32>,
+    row_of: Arc<[u32]>,
     /// Item of each catalogue row.
-    item_of: Vec<ItemIdx>,
+    item_of: Arc<[ItemIdx]>,
     /// From when until when, both included, each item is for sale: stock, dates and removal in one look-up, as a request
     /// asks for it a thousand times.
     season: Vec<(i64, i64)>,
@@ -46,9 +47,31 @@ impl Shelf {
                 row_of.push(row as u32);
             }
         }
-        let always = (i64::MIN, i64::MAX);
-        let season = row_of.iter().map(|&row| if row == NO_ROW { always } else { catalog.season(row) }).collect();
-        Self { catalog, row_of, item_of, season, n_known }
+        Self::joined(data.lineage(), catalog, row_of.into(), item_of.into(), n_known)
+    }
+
+    /// This shelf with the catalogue after an update: joins anew only when there are new items, or another dataset.
+    /// `O(items)`, without lookups for news of prices, stock, dates and values.
+    #[must_use]
+    pub fn renewed(&self, data: &Dataset, catalog: Arc<Catalog>) -> Self {
+        let same_items = Arc::ptr_eq(&self.catalog.items, &catalog.items);
+        if same_items && self.lineage == data.lineage() && self.n_known == data.n_items() {
+            Self::joined(self.lineage, catalog, self.row_of.clone(), self.item_of.clone(), self.n_known)
+        } else {
+            Self::new(data, catalog)
+        }
+    }
+
+    fn joined(
+        lineage: Lineage,
+        catalog: Arc<Catalog>,
+        row_of: Arc<[u32]>,
+        item_of: Arc<[ItemIdx]>,
+        n_known: usize,
+    ) -> Self {
+        let season = |&row: &u32| if row == NO_ROW { ALWAYS } else { catalog.season(row) };
+        let season = row_of.iter().map(season).collect();
+        Self { lineage, catalog, row_of, item_of, season, n_known }
     }
 
     /// A shelf without catalogue.
@@ -131,7 +154,7 @@ impl Shelf {
         }
     }
 
-    /// The dictionary code of a value.
+    /// The dictionary code of a value; a category path is spelled `Home > Kitchen`.
     #[must_use]
     pub fn code(&self, attribute: AttributeId, value: &str) -> Option<u32> {
         match self.catalog.column(attribute) {
@@ -149,7 +172,8 @@ impl Shelf {
         }
     }
 
-    /// The most specific code of a category path (its last prefix), or the first of several tags.
+    /// The most specific code of a category path (its last prefix), or the first of several tags. Of several paths it
+    /// is the one whose last prefix came to the catalogue last.
     #[must_use]
     pub fn leaf(&self, item: ItemIdx, attribute: AttributeId) -> Option<u32> {
         let codes = self.codes(item, attribute);
@@ -208,7 +232,7 @@ impl Shelf {
     /// The heap bytes it holds, by part, the catalogue's included.
     #[must_use]
     pub fn memory_report(&self) -> MemoryReport {
-        let joins = self.row_of.capacity() * size_of::<u32>() + self.item_of.capacity() * size_of::<ItemIdx>();
+        let joins = size_of_val(&*self.row_of) + size_of_val(&*self.item_of);
         MemoryReport::default()
             .with("joins", joins)
             .with("seasons", self.season.capacity() * size_of::<(i64, i64)>())

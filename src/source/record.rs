@@ -7,7 +7,7 @@ use crate::event::Event;
 #[non_exhaustive]
 pub enum RejectReason {
     /// A required field is empty or absent.
-    #[error("{field} is empty; every event needs one")]
+    #[error("{field} is empty; every record needs one")]
     Missing {
         /// The field: `user`, `item`, `time`, ...
         field: &'static str,
@@ -48,6 +48,18 @@ pub enum RejectReason {
     /// A quantity of zero or below where only units make sense.
     #[error("quantity must be above 0")]
     BadQuantity,
+    /// A price that is not a finite number of at least 0.
+    #[error("price is not a finite number of at least 0")]
+    BadPrice,
+    /// A value that an item's attribute cannot hold.
+    #[error("attribute {attribute} cannot hold this value")]
+    BadAttribute {
+        /// The attribute.
+        attribute: String,
+    },
+    /// An item that expires before it is released.
+    #[error("the item expires before it is released")]
+    ExpiresBeforeRelease,
     /// A kind that is not known.
     #[error("event kind is not known")]
     UnknownKind,

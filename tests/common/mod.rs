@@ -113,8 +113,8 @@ pub fn world() -> impl Strategy<Value = World> {
 }
 
 fn normalise() -> impl Strategy<Value = Normalise> {
-    use Normalise::*;
-    prop::sample::select(vec![AsIs, MinMax, ZScore, Rank, Quantile])
+    use likewise::Normalise as N;
+    prop::sample::select(vec![N::AsIs, N::MinMax, N::ZScore, N::Rank, N::Quantile])
 }
 
 fn action() -> impl Strategy<Value = Action> {

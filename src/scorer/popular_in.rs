@@ -8,7 +8,7 @@
 //! fading by place. An item's rate is what it was wanted a day on sale, drawn towards the mean of the value as long as
 //! little is known of it (a Gamma prior worth `prior` days; Efron and Morris 1975).
 //!
-//! Cost: fit `O(events + items × values an item)`, update the same without the events, score `O(values of the context ×
+//! Cost: fit `O(events + items × values an item)`, update `O(items × values an item)` and a look at each event's date, score `O(values of the context ×
 //! values an item)` an item, propose `O(values of the context × pool)`. Memory: 12 bytes a (item, bucket), 24 bytes an
 //! item, and `4 × pool` bytes a value at most.
 
@@ -217,7 +217,13 @@ impl PopularIn {
             ws.give_touches(touches);
         }
         let total: f32 = asked.shares.iter().map(|s| s.score).sum();
-        asked.shares.iter_mut().for_each(|s| s.score /= total);
+        if total > 0.0 {
+            asked.shares.iter_mut().for_each(|s| s.score /= total);
+        } else {
+            // Named by items so far back that their say rounds to nothing.
+            asked.values.clear();
+            asked.shares.clear();
+        }
         asked
     }
 

@@ -1,12 +1,13 @@
 //! The conformance suite of scorers.
 
+use super::ask::{Answer, ask, propose};
 use super::cases::{Case, cases};
 use super::violation::{Law, Violation};
 use crate::catalog::Shelf;
 use crate::dataset::Dataset;
 use crate::event::EventKind;
 use crate::ids::ItemIdx;
-use crate::scorer::{Candidates, Context, Explanation, ItemSet, Scorer, Scores, Touch, Workspace};
+use crate::scorer::{Context, Explanation, ItemSet, Scorer, Touch, Workspace};
 use crate::time::Timestamp;
 
 /// Items in the shelf that neither the dataset nor the catalogue knows.
@@ -78,9 +79,6 @@ pub fn check_scorer(scorer: &dyn Scorer, data: &Dataset, shelf: &Shelf) -> Resul
     Ok(())
 }
 
-/// An item and what was said of it: score and evidence.
-type Answer = (ItemIdx, Option<f32>, Option<ItemIdx>);
-
 struct Exam<'a> {
     scorer: &'a dyn Scorer,
     data: &'a Dataset,
@@ -139,14 +137,7 @@ impl<'a> Exam<'a> {
     }
 
     fn ask_with(&self, case: &Case, items: &[ItemIdx], ws: &mut Workspace) -> Vec<Answer> {
-        let mut set = ItemSet::default();
-        set.reset(self.shelf.n_items());
-        items.iter().for_each(|&item| _ = set.insert(item));
-        let (mut values, mut because) = (vec![0.0; items.len()], vec![0; items.len()]);
-        let mut out = Scores::new(&set, &mut values, &mut because);
-        self.scorer.score(&self.cx(case), &mut out, ws);
-        let answer = |(slot, &item)| (item, out.get(slot), out.because(slot));
-        items.iter().enumerate().map(answer).collect()
+        ask(self.scorer, &self.cx(case), items, ws)
     }
 
     fn same(&self, law: Law, case: &Case, before: &[Answer], after: &[Answer]) -> Result<(), Violation> {
@@ -189,17 +180,11 @@ impl<'a> Exam<'a> {
     }
 
     fn propose(&self, case: &Case, limit: usize, admit: &dyn Fn(ItemIdx) -> bool) -> Result<Vec<ItemIdx>, Violation> {
-        let n_items = self.shelf.n_items();
-        let (mut admitted, mut refused) = (ItemSet::default(), ItemSet::default());
-        admitted.reset(n_items);
-        refused.reset(n_items);
-        let mut out = Candidates::new(&mut admitted, &mut refused, n_items, admit);
-        self.scorer.propose(&self.cx(case), limit, &mut out, &mut Workspace::default());
-        if out.unknown() > 0 {
-            let got = format!("{} proposals that name no item", out.unknown());
+        let (items, unknown) = propose(self.scorer, &self.cx(case), limit, admit, &mut Workspace::default());
+        if unknown > 0 {
+            let got = format!("{unknown} proposals that name no item");
             return Err(self.broken(Law::ProposesKnown, &case.name, None, "existing items", got));
         }
-        let items = out.items().to_vec();
         if let Some(item) = items.iter().find(|item| item.as_usize() >= self.stranger) {
             return Err(self.broken(Law::ProposesKnown, &case.name, Some(*item), "an existing item", "an unknown one"));
         }

@@ -6,9 +6,11 @@
 //! |---|---|
 //! | [`check_scorer`] | the laws of [`Scorer`](crate::Scorer), over contexts it makes up itself |
 //! | [`check_params`] | parameters against their own [`table`](crate::Validate::table) |
+//! | [`opinions`], [`proposals`] | what a scorer says, outside of a ranker |
 //! | [`SyntheticShop`] | any number of seeded events with planted structure, and the catalogue to them |
 //! | [`Trial`] | asking one scorer for proposals and scores, without a ranker |
 
+mod ask;
 mod cases;
 mod check_params;
 mod check_scorer;
@@ -20,6 +22,7 @@ mod shop_stream;
 mod trial;
 mod violation;
 
+pub use ask::{opinions, proposals};
 pub use check_params::{ParamViolation, check_params};
 pub use check_scorer::check_scorer;
 pub use shop::{ShopItem, SyntheticShop, Taste};

@@ -3,6 +3,7 @@
 use super::rng::{Zipf, hash};
 use super::shop_params::ShopParams;
 use super::shop_stream::Stream;
+use crate::catalog::{AttributeKind, Catalog, CatalogBuilder, CatalogError, ItemRecord};
 use crate::params::Checked;
 use crate::source::{EventSource, Flow, Offered};
 use crate::time::{Span, Timestamp};
@@ -180,6 +181,28 @@ impl SyntheticShop {
     /// All items of the catalogue by number.
     pub fn items(&self) -> impl ExactSizeIterator<Item = ShopItem> + '_ {
         (0..self.params.items as usize).map(|number| self.item(number as u32))
+    }
+
+    /// The catalogue: attributes `category` and `brand`, price, stock and release. `O(items)`.
+    ///
+    /// # Errors
+    /// [`CatalogError`], which no shop is known to meet.
+    pub fn catalog(&self) -> Result<Catalog, CatalogError> {
+        let mut builder = CatalogBuilder::default()
+            .attribute("category", AttributeKind::Category)?
+            .attribute("brand", AttributeKind::Tags)?;
+        for item in self.items() {
+            let record = ItemRecord::new(&item.id)
+                .category("category", &item.category)
+                .tag("brand", &item.brand)
+                .price(item.price)
+                .stock(item.stock);
+            builder.add(&match item.released {
+                Some(at) => record.released(at),
+                None => record,
+            })?;
+        }
+        Ok(builder.build())
     }
 
     /// The path of a category, `department > category`.

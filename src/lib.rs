@@ -43,9 +43,11 @@ pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Als, AlsParams, Candidates, Confidence, Context, Count, DynFit, Explanation, Fit, FitError, PopularIn,
-    PopularInParams, Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Scored,
-    Scorer, Scores, Solver, Touch, TrainingSet, Trending, TrendingParams, Workspace,
+    Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
+    CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
+    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams,
+    Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer,
+    Scores, Solver, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
 };
 #[cfg(feature = "json")]
 pub use source::JsonLines;

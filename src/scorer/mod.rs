@@ -6,6 +6,7 @@
 mod als;
 mod bucket;
 mod context;
+mod cooccur;
 mod explain;
 mod fit;
 mod popular_in;
@@ -19,6 +20,10 @@ mod workspace;
 pub use als::{Als, AlsParams, Confidence, Solver};
 pub use bucket::Count;
 pub use context::{Context, Touch};
+pub use cooccur::{
+    CoOccurrence, CoOccurrenceParams, CrossOccurrence, CrossOccurrenceParams, FrequentlyBoughtTogether,
+    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, Retain, VoteDecay,
+};
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
 pub use popular_in::{PopularIn, PopularInParams};

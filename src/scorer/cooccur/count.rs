@@ -1,0 +1,261 @@
+//! Counting in how many units items meet.
+//!
+//! Row by row over the first item (Gustavson 1978): for each unit that has it, each other item of that unit is counted
+//! in a dense array. Whole numbers, so any order and any number of threads gives the same counts, and rows of changed
+//! shoppers can be taken out and put back exactly. `O(Σ from-items x to-items)` over the units.
+
+use super::units::{PairOrder, PairRule, Units};
+use crate::dataset::Dataset;
+use crate::ids::{ItemIdx, UserIdx};
+use crate::run::{Cancelled, Run};
+
+/// In how many units each ordered pair of items was met, and each item alone.
+///
+/// Eight bytes a pair and sixteen an item. An item is not paired with itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PairCounts {
+    offsets: Vec<u64>,
+    to: Vec<u32>,
+    count: Vec<u32>,
+    n_from: Vec<u32>,
+    n_to: Vec<u32>,
+    n_units: u32,
+}
+
+/// Items counted by one task, and by one step of the run.
+const BLOCK: usize = 64;
+const STEPS: usize = 16;
+
+impl PairCounts {
+    /// Units with at least one event of a from- or to-kind.
+    #[must_use]
+    pub const fn n_units(&self) -> u32 {
+        self.n_units
+    }
+
+    /// Units that have `item` as the first of a pair; 0 for an unknown item.
+    #[must_use]
+    pub fn n_from(&self, item: ItemIdx) -> u32 {
+        self.n_from.get(item.as_usize()).copied().unwrap_or(0)
+    }
+
+    /// Units that have `item` as the second of a pair; 0 for an unknown item.
+    #[must_use]
+    pub fn n_to(&self, item: ItemIdx) -> u32 {
+        self.n_to.get(item.as_usize()).copied().unwrap_or(0)
+    }
+
+    /// Units in which `a` and `b` make a pair. `O(log row)`.
+    #[must_use]
+    pub fn pair(&self, a: ItemIdx, b: ItemIdx) -> u32 {
+        let (to, count) = self.columns(a.as_usize());
+        to.binary_search(&b.get()).map_or(0, |at| count[at])
+    }
+
+    /// The items that make a pair with `a` as the first, ascending, each with its number of units.
+    pub fn row(&self, a: ItemIdx) -> impl ExactSizeIterator<Item = (ItemIdx, u32)> + '_ {
+        let (to, count) = self.columns(a.as_usize());
+        to.iter().map(|&b| ItemIdx::new(b)).zip(count.iter().copied())
+    }
+
+    /// How many ordered pairs there are.
+    #[must_use]
+    pub fn n_pairs(&self) -> usize {
+        self.to.len()
+    }
+
+    pub(super) fn n_items(&self) -> usize {
+        self.n_from.len()
+    }
+
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.offsets.capacity() * 8
+            + (self.to.capacity() + self.count.capacity() + self.n_from.capacity() + self.n_to.capacity()) * 4
+    }
+
+    fn columns(&self, row: usize) -> (&[u32], &[u32]) {
+        match (self.offsets.get(row), self.offsets.get(row + 1)) {
+            (Some(&from), Some(&to)) => (&self.to[from as usize..to as usize], &self.count[from as usize..to as usize]),
+            _ => (&[], &[]),
+        }
+    }
+
+    fn with_items(n_items: usize) -> Self {
+        let mut offsets = Vec::with_capacity(n_items + 1);
+        offsets.push(0);
+        Self { offsets, n_from: vec![0; n_items], n_to: vec![0; n_items], ..Self::default() }
+    }
+
+    fn end_row(&mut self) {
+        self.offsets.push(self.to.len() as u64);
+    }
+
+    /// Counts the pairs in the units of `rows`.
+    pub(super) fn of(data: &Dataset, rows: &[UserIdx], rule: &PairRule, run: &Run<'_>) -> Result<Self, Cancelled> {
+        let units = Units::gather(data, rows, rule, run)?;
+        let n_items = data.n_items();
+        let mut counts = Self::with_items(n_items);
+        counts.n_units = units.len() as u32;
+        for entry in (0..units.len()).flat_map(|unit| units.entries(unit)) {
+            let item = units.item(entry).as_usize();
+            counts.n_from[item] += u32::from(units.is_from(entry));
+            counts.n_to[item] += u32::from(units.is_to(entry));
+        }
+        let places = Places::of(&units, &counts.n_from);
+        let step = n_items.div_ceil(STEPS).next_multiple_of(BLOCK).max(BLOCK);
+        for first in (0..n_items).step_by(step) {
+            let last = n_items.min(first + step);
+            let blocks = run.threads.map_with(
+                (last - first).div_ceil(BLOCK),
+                || Tally::new(n_items),
+                |tally, block| {
+                    let items = first + block * BLOCK..last.min(first + (block + 1) * BLOCK);
+                    Block::count(items, &units, &places, rule, tally)
+                },
+            );
+            for block in blocks {
+                counts.append(block);
+            }
+            run.step(last as u64, n_items as u64, None)?;
+        }
+        counts.to.shrink_to_fit();
+        counts.count.shrink_to_fit();
+        Ok(counts)
+    }
+
+    fn append(&mut self, block: Block) {
+        let pairs = self.to.len() as u64;
+        self.offsets.extend(block.ends.iter().map(|&end| pairs + end as u64));
+        self.to.extend_from_slice(&block.to);
+        self.count.extend_from_slice(&block.count);
+    }
+
+    /// These counts without `old` and with `new`; `None` if `old` was never part of them. `O(pairs)` to copy.
+    pub(super) fn patched(&self, old: &Self, new: &Self) -> Option<Self> {
+        let n_items = self.n_items().max(new.n_items());
+        let mut out = Self::with_items(n_items);
+        out.n_units = self.n_units.checked_sub(old.n_units)?.checked_add(new.n_units)?;
+        let mut changed = Vec::new();
+        for row in 0..n_items {
+            let item = ItemIdx::new(row as u32);
+            out.n_from[row] = self.n_from(item).checked_sub(old.n_from(item))?.checked_add(new.n_from(item))?;
+            out.n_to[row] = self.n_to(item).checked_sub(old.n_to(item))?.checked_add(new.n_to(item))?;
+            if old.columns(row).0.is_empty() && new.columns(row).0.is_empty() {
+                let (to, count) = self.columns(row);
+                out.to.extend_from_slice(to);
+                out.count.extend_from_slice(count);
+            } else {
+                changed.clear();
+                for (counts, sign) in [(self, 1), (old, -1), (new, 1)] {
+                    changed.extend(counts.row(item).map(|(b, n)| (b.get(), sign * i64::from(n))));
+                }
+                changed.sort_unstable();
+                for pair in changed.chunk_by(|x, y| x.0 == y.0) {
+                    let count = u32::try_from(pair.iter().map(|&(_, n)| n).sum::<i64>()).ok()?;
+                    if count > 0 {
+                        out.to.push(pair[0].0);
+                        out.count.push(count);
+                    }
+                }
+            }
+            out.end_row();
+        }
+        out.to.shrink_to_fit();
+        out.count.shrink_to_fit();
+        Some(out)
+    }
+}
+
+/// The units that have each item as the first of a pair.
+struct Places {
+    ends: Vec<usize>,
+    unit: Vec<u32>,
+}
+
+impl Places {
+    fn of(units: &Units, n_from: &[u32]) -> Self {
+        let mut total = 0;
+        let mut ends: Vec<usize> = Vec::with_capacity(n_from.len());
+        for &n in n_from {
+            ends.push(total); // where the item's units begin; filling moves it to where they end
+            total += n as usize;
+        }
+        let mut unit_of = vec![0; total];
+        for unit in 0..units.len() {
+            for entry in units.entries(unit).filter(|&entry| units.is_from(entry)) {
+                let end = &mut ends[units.item(entry).as_usize()];
+                unit_of[*end] = unit as u32;
+                *end += 1;
+            }
+        }
+        Self { ends, unit: unit_of }
+    }
+
+    fn units_of(&self, item: usize) -> &[u32] {
+        let start = item.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.unit[start..self.ends[item]]
+    }
+}
+
+/// Counts of one row being summed: a dense array and what was touched of it.
+struct Tally {
+    count: Vec<u32>,
+    touched: Vec<u32>,
+}
+
+impl Tally {
+    fn new(n_items: usize) -> Self {
+        Self { count: vec![0; n_items], touched: Vec::new() }
+    }
+
+    #[inline]
+    fn add(&mut self, item: ItemIdx) {
+        let count = &mut self.count[item.as_usize()];
+        if *count == 0 {
+            self.touched.push(item.get());
+        }
+        *count += 1;
+    }
+}
+
+/// The rows of a few consecutive items.
+#[derive(Default)]
+struct Block {
+    ends: Vec<usize>,
+    to: Vec<u32>,
+    count: Vec<u32>,
+}
+
+impl Block {
+    fn count(
+        items: std::ops::Range<usize>,
+        units: &Units,
+        places: &Places,
+        rule: &PairRule,
+        tally: &mut Tally,
+    ) -> Self {
+        let mut block = Self::default();
+        for row in items {
+            let item = ItemIdx::new(row as u32);
+            for &unit in places.units_of(row) {
+                let unit = unit as usize;
+                let others = units.entries(unit).filter(|&b| units.item(b) != item && units.is_to(b));
+                match rule.order {
+                    PairOrder::Any => others.for_each(|b| tally.add(units.item(b))),
+                    PairOrder::Then { within } => {
+                        let Some(a) = units.find(unit, item) else { continue };
+                        others.filter(|&b| units.follows(a, b, rule, within)).for_each(|b| tally.add(units.item(b)));
+                    }
+                }
+            }
+            tally.touched.sort_unstable();
+            for &b in &tally.touched {
+                block.to.push(b);
+                block.count.push(std::mem::take(&mut tally.count[b as usize]));
+            }
+            tally.touched.clear();
+            block.ends.push(block.to.len());
+        }
+        block
+    }
+}

@@ -1,0 +1,185 @@
+//! From counts to each item's nearest neighbours, and what a fit keeps of both.
+
+use serde::{Deserialize, Serialize};
+
+use super::count::PairCounts;
+use super::units::{PairRule, go_on};
+use super::weight::PairWeight;
+use crate::dataset::{Dataset, Delta, Extent, MemoryReport};
+use crate::ids::{ItemIdx, UserIdx};
+use crate::kernel::top_k::top_k;
+use crate::run::{Cancelled, Run};
+use crate::scorer::Scored;
+
+/// What a fitted model keeps beside its neighbour lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Retain {
+    /// All counts, 8 bytes a pair: an update counts only the shoppers that changed, and supports can be asked for.
+    #[default]
+    Counts,
+    /// Nothing: an update is a fit.
+    ListsOnly,
+}
+
+/// Which pairs make it into the lists.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct ListRule {
+    pub(super) weight: PairWeight,
+    pub(super) shrinkage: f32,
+    pub(super) min_support: u32,
+    /// 0 for any.
+    pub(super) min_lift: f32,
+    pub(super) neighbours: usize,
+}
+
+/// Each item's neighbours, heaviest first: 8 bytes a neighbour and 8 an item.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Neighbours {
+    offsets: Vec<u64>,
+    near: Vec<Scored>,
+}
+
+/// Items listed by one task.
+const BLOCK: usize = 256;
+
+impl Neighbours {
+    fn derive(counts: &PairCounts, rule: &ListRule, run: &Run<'_>) -> Result<Self, Cancelled> {
+        let n_items = counts.n_items();
+        let blocks = run.threads.map_with(n_items.div_ceil(BLOCK), Vec::new, |row, block| {
+            go_on(run)?;
+            let (mut lens, mut near) = (Vec::with_capacity(BLOCK), Vec::new());
+            for item in block * BLOCK..n_items.min((block + 1) * BLOCK) {
+                list(counts, ItemIdx::new(item as u32), rule, row);
+                lens.push(row.len() as u64);
+                near.extend_from_slice(row);
+            }
+            Ok((lens, near))
+        });
+        let mut out = Self { offsets: Vec::with_capacity(n_items + 1), near: Vec::new() };
+        out.offsets.push(0);
+        let mut end = 0;
+        for block in blocks {
+            let (lens, near) = block?;
+            out.near.extend_from_slice(&near);
+            for len in lens {
+                end += len;
+                out.offsets.push(end);
+            }
+        }
+        out.near.shrink_to_fit();
+        Ok(out)
+    }
+
+    /// The neighbours of `item`, heaviest first, equal weights by ascending item; none for an unknown item.
+    #[inline]
+    pub(super) fn of(&self, item: ItemIdx) -> &[Scored] {
+        match (self.offsets.get(item.as_usize()), self.offsets.get(item.as_usize() + 1)) {
+            (Some(&from), Some(&to)) => &self.near[from as usize..to as usize],
+            _ => &[],
+        }
+    }
+
+    /// The weight from `a` to `b`, if `b` is in the list of `a`.
+    pub(super) fn weight(&self, a: ItemIdx, b: ItemIdx) -> Option<f32> {
+        self.of(a).iter().find(|near| near.item == b).map(|near| near.score)
+    }
+}
+
+/// Writes the neighbours of `a` to `row`.
+fn list(counts: &PairCounts, a: ItemIdx, rule: &ListRule, row: &mut Vec<Scored>) {
+    let (n, n_a) = (counts.n_units(), counts.n_from(a));
+    row.clear();
+    for (b, n_ab) in counts.row(a).filter(|&(_, n_ab)| n_ab >= rule.min_support) {
+        let n_b = counts.n_to(b);
+        if rule.min_lift > 0.0 && PairWeight::Lift.of(n_ab, n_a, n_b, n) < f64::from(rule.min_lift) {
+            continue;
+        }
+        let score = rule.weight.shrunk(n_ab, n_a, n_b, n, rule.shrinkage) as f32;
+        if score > 0.0 {
+            row.push(Scored { item: b, score });
+        }
+    }
+    top_k(row, rule.neighbours, Scored::order);
+}
+
+/// How to count and list one kind of pair.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct LinkRule {
+    pub(super) pairs: PairRule,
+    pub(super) lists: ListRule,
+    pub(super) retain: Retain,
+}
+
+/// One kind of pair, fitted: what every scorer of the family is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Link {
+    rule: LinkRule,
+    extent: Extent,
+    n_events: usize,
+    lists: Neighbours,
+    counts: Option<PairCounts>,
+}
+
+impl Link {
+    pub(super) fn fit(rule: LinkRule, data: &Dataset, run: &Run<'_>) -> Result<Self, Cancelled> {
+        let rows: Vec<UserIdx> = (0..data.n_rows() as u32).map(UserIdx::new).collect();
+        let counts = PairCounts::of(data, &rows, &rule.pairs, run)?;
+        Self::list(rule, data, counts, run)
+    }
+
+    fn list(rule: LinkRule, data: &Dataset, counts: PairCounts, run: &Run<'_>) -> Result<Self, Cancelled> {
+        let lists = Neighbours::derive(&counts, &rule.lists, run)?;
+        let counts = (rule.retain == Retain::Counts).then_some(counts);
+        Ok(Self { rule, extent: data.extent(), n_events: data.n_events(), lists, counts })
+    }
+
+    /// What [`fit`](Self::fit) on `delta.data()` gives, by counting only the shoppers that changed, if this was fitted
+    /// by the same rule on `delta.base()` and kept its counts; by fitting otherwise.
+    pub(super) fn update(&self, rule: LinkRule, delta: &Delta<'_>, run: &Run<'_>) -> Result<Self, Cancelled> {
+        let (base, data) = (delta.base(), delta.data());
+        if self.rule == rule
+            && self.extent == base.extent()
+            && self.n_events == base.n_events()
+            && let Some(counts) = &self.counts
+        {
+            let old = PairCounts::of(base, delta.rows(), &rule.pairs, run)?;
+            let new = PairCounts::of(data, delta.rows(), &rule.pairs, run)?;
+            if let Some(counts) = counts.patched(&old, &new) {
+                return Self::list(rule, data, counts, run);
+            }
+        }
+        Self::fit(rule, data, run)
+    }
+
+    pub(super) fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    pub(super) fn lists(&self) -> &Neighbours {
+        &self.lists
+    }
+
+    pub(super) fn counts(&self) -> Option<&PairCounts> {
+        self.counts.as_ref()
+    }
+
+    /// How alike two items are by the lists: the stronger of both directions; 0 when neither of two lists names the
+    /// other item, `None` when there are no two lists to look at.
+    pub(super) fn similarity(&self, a: ItemIdx, b: ItemIdx) -> Option<f32> {
+        let listed = !self.lists.of(a).is_empty() && !self.lists.of(b).is_empty();
+        if a == b {
+            return listed.then_some(1.0);
+        }
+        let both = [self.lists.weight(a, b), self.lists.weight(b, a)];
+        let strongest = both.into_iter().flatten().reduce(f32::max).or_else(|| listed.then_some(0.0))?;
+        Some(self.rule.lists.weight.likeness(strongest))
+    }
+
+    pub(super) fn memory_report(&self) -> MemoryReport {
+        MemoryReport::default()
+            .with("neighbour lists", self.lists.offsets.capacity() * 8 + self.lists.near.capacity() * 8)
+            .with("pair counts", self.counts.as_ref().map_or(0, PairCounts::heap_bytes))
+    }
+}

@@ -1,0 +1,161 @@
+//! Items of the shopper vote for their neighbours: the query side of the whole family.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::KindSet;
+use crate::ids::ItemIdx;
+use crate::params::ParamError;
+use crate::scorer::{Candidates, Context, Explanation, Reason, ReasonCode, Scored, Scorer, Scores, Workspace, opinion};
+use crate::time::Span;
+
+/// How an item's vote fades, from 1 for the freshest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum VoteDecay {
+    /// By place: half after this many more recent distinct items.
+    Positions {
+        /// In items; above 0, up to a million.
+        half_life: f32,
+    },
+    /// By time: half after this long.
+    Time {
+        /// From the item's latest touch to the request.
+        half_life: Span,
+    },
+}
+
+impl VoteDecay {
+    pub(super) fn validate(self, field: &str) -> Result<(), ParamError> {
+        match self {
+            Self::Positions { half_life } if !(f32::MIN_POSITIVE..=1e6).contains(&half_life) => Err(ParamError::new(
+                format!("{field}.positions.half_life"),
+                half_life,
+                "a finite number above 0, up to 1000000",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Who of the shopper's history votes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Voting {
+    pub(super) kinds: KindSet,
+    pub(super) history: usize,
+    pub(super) decay: Option<VoteDecay>,
+}
+
+impl Voting {
+    /// Puts the voters with their votes into `out`: `first` with a full vote, then the latest distinct items, newest
+    /// first, at most `history` in all. A vote that has faded to nothing is no vote.
+    pub(super) fn voters(&self, cx: &Context<'_>, first: Option<ItemIdx>, ws: &mut Workspace, out: &mut Vec<Scored>) {
+        let mut touches = ws.take_touches();
+        cx.distinct(self.kinds, self.history, ws, &mut touches);
+        out.extend(first.map(|item| Scored { item, score: 1.0 }));
+        let others = touches.iter().filter(|touch| Some(touch.item) != first);
+        for (place, touch) in (out.len()..self.history).zip(others) {
+            let vote = match self.decay {
+                None => 1.0,
+                Some(VoteDecay::Positions { half_life }) => (-(place as f32) / half_life).exp2(),
+                Some(VoteDecay::Time { half_life }) => cx.now.since(touch.at).decay(half_life) as f32,
+            };
+            if vote > 0.0 {
+                out.push(Scored { item: touch.item, score: vote });
+            }
+        }
+        ws.give_touches(touches);
+    }
+}
+
+/// One item's say: `weight` times each weight of `list`.
+pub(super) struct Vote<'m> {
+    pub(super) evidence: ItemIdx,
+    pub(super) weight: f32,
+    pub(super) code: ReasonCode,
+    pub(super) list: &'m [Scored],
+}
+
+/// A scorer whose opinion is a sum of votes. Scores, proposals and explanations all add the same votes in the same
+/// order, so they agree to the last bit.
+pub(super) trait Electorate: Scorer {
+    /// Hands each vote to `cast`, always in the same order for the same context.
+    fn each_vote<'m>(&'m self, cx: &Context<'_>, ws: &mut Workspace, cast: impl FnMut(Vote<'m>));
+
+    /// Items on which it has no opinion whatever the votes.
+    fn withheld<'c>(&self, cx: &Context<'c>) -> &'c [ItemIdx] {
+        let _ = cx;
+        &[]
+    }
+
+    /// [`Scorer::score`]. `O(voters x neighbours + candidates)`.
+    fn score_votes(&self, cx: &Context<'_>, out: &mut Scores<'_>, ws: &mut Workspace) {
+        let n = out.items().len();
+        let (mut sum, mut loudest) = (ws.take_floats(n), ws.take_floats(n));
+        let mut because = ws.take_indices(n); // the evidence plus one; 0 for "no vote yet"
+        self.each_vote(cx, ws, |vote| {
+            for near in vote.list {
+                let Some(slot) = out.slot_of(near.item) else { continue };
+                let part = vote.weight * near.score;
+                sum[slot] += part;
+                if because[slot] == 0 || part > loudest[slot] {
+                    loudest[slot] = part;
+                    because[slot] = vote.evidence.get() + 1;
+                }
+            }
+        });
+        for slot in self.withheld(cx).iter().filter_map(|&item| out.slot_of(item)) {
+            because[slot] = 0;
+        }
+        for slot in 0..n {
+            if let Some(evidence) = because[slot].checked_sub(1) {
+                out.set_because(slot, sum[slot], ItemIdx::new(evidence));
+            }
+        }
+        ws.give_floats(sum);
+        ws.give_floats(loudest);
+        ws.give_indices(because);
+    }
+
+    /// [`Scorer::propose`]. `O(voters x neighbours)`.
+    fn propose_votes(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
+        let n_items = self.extent().n_items;
+        let mut sum = ws.take_accumulator(n_items);
+        self.each_vote(cx, ws, |vote| {
+            for near in vote.list {
+                sum.add(near.item.get(), vote.weight * near.score);
+            }
+        });
+        let mut scored = ws.take_scored();
+        scored.extend(sum.iter().map(|(item, score)| Scored { item: ItemIdx::new(item), score }));
+        ws.give_accumulator(sum);
+        let withheld = self.withheld(cx);
+        if !withheld.is_empty() {
+            let mut set = ws.take_set(n_items);
+            withheld.iter().filter(|item| item.as_usize() < n_items).for_each(|&item| {
+                set.insert(item);
+            });
+            scored.retain(|s| !set.contains(s.item));
+            ws.give_set(set);
+        }
+        out.extend_top(&mut scored, limit);
+        ws.give_scored(scored);
+    }
+
+    /// [`Scorer::explain`]: a detail for each vote on `item`, in the order in which they are summed.
+    fn explain_votes(&self, cx: &Context<'_>, item: ItemIdx, ws: &mut Workspace) -> Explanation {
+        let known = item.as_usize() < self.extent().n_items;
+        let Some(score) = known.then(|| opinion(self, cx, item, ws).0).flatten() else {
+            return Explanation::leaf(None, Reason::Abstained);
+        };
+        let reason = Reason::Scorer { name: self.name().to_owned(), code: self.reason() };
+        let mut explanation = Explanation::leaf(Some(score), reason);
+        self.each_vote(cx, ws, |vote| {
+            if let Some(near) = vote.list.iter().find(|near| near.item == item) {
+                let reason = Reason::Because { item: vote.evidence, code: vote.code };
+                explanation.details.push(Explanation::leaf(Some(vote.weight * near.score), reason));
+            }
+        });
+        explanation
+    }
+}

@@ -7,9 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::lists::{Link, LinkRule, ListRule, Retain};
+use super::params::{not_empty, some_kind};
 use super::units::{PairOrder, PairRule, PairUnit};
 use super::vote::{Electorate, Vote};
-use super::{PairCounts, PairWeight, not_empty, some_kind};
+use super::{PairCounts, PairWeight};
 use crate::catalog::Shelf;
 use crate::dataset::{Delta, Extent, MemoryReport};
 use crate::event::{EventKind, KindSet};

@@ -104,7 +104,6 @@ impl PairCounts {
         let places = Places::of(&units, &counts.n_from);
         let step = n_items.div_ceil(STEPS).next_multiple_of(BLOCK).max(BLOCK);
         for first in (0..n_items).step_by(step) {
-            run.step((first / step) as u64, n_items.div_ceil(step) as u64, None)?;
             let last = n_items.min(first + step);
             let blocks = run.threads.map_with(
                 (last - first).div_ceil(BLOCK),
@@ -117,6 +116,7 @@ impl PairCounts {
             for block in blocks {
                 counts.append(block);
             }
+            run.step(last as u64, n_items as u64, None)?;
         }
         counts.to.shrink_to_fit();
         counts.count.shrink_to_fit();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::count::PairCounts;
-use super::units::PairRule;
+use super::units::{PairRule, go_on};
 use super::weight::PairWeight;
 use crate::dataset::{Dataset, Delta, Extent, MemoryReport};
 use crate::ids::{ItemIdx, UserIdx};
@@ -48,7 +48,7 @@ impl Neighbours {
     fn derive(counts: &PairCounts, rule: &ListRule, run: &Run<'_>) -> Result<Self, Cancelled> {
         let n_items = counts.n_items();
         let blocks = run.threads.map_with(n_items.div_ceil(BLOCK), Vec::new, |row, block| {
-            run.step(block as u64, n_items.div_ceil(BLOCK) as u64, None)?;
+            go_on(run)?;
             let (mut lens, mut near) = (Vec::with_capacity(BLOCK), Vec::new());
             for item in block * BLOCK..n_items.min((block + 1) * BLOCK) {
                 list(counts, ItemIdx::new(item as u32), rule, row);

@@ -7,9 +7,10 @@ use super::*;
 use crate::catalog::Shelf;
 use crate::consent::Shopper;
 use crate::dataset::{Dataset, DatasetBuilder};
-use crate::event::Event;
+use crate::event::{Event, EventKind, KindSet};
+use crate::params::Validate;
 use crate::scorer::{ItemSet, Touch};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 const ITEMS: u32 = 12;
 

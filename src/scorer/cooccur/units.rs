@@ -1,5 +1,7 @@
 //! From rows of events to the units in which items meet.
 
+use std::sync::atomic::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
@@ -80,7 +82,7 @@ impl Units {
     /// The units of `rows` (rows without events, or beyond the dataset, have none). `O(events log)`.
     pub(super) fn gather(data: &Dataset, rows: &[UserIdx], rule: &PairRule, run: &Run<'_>) -> Result<Self, Cancelled> {
         let blocks = run.threads.map(rows.len().div_ceil(BLOCK), |block| {
-            run.step(block as u64, 0, None)?;
+            go_on(run)?;
             let mut units = Self::default();
             let mut meetings = Vec::new();
             for &row in rows[block * BLOCK..].iter().take(BLOCK) {
@@ -179,6 +181,11 @@ impl Units {
                 .any(|from| self.at[from] < self.at[to] || self.kind[from] != self.kind[to])
         })
     }
+}
+
+/// Whether nobody asked to end the run. Progress is reported in one place only, where the work is.
+pub(super) fn go_on(run: &Run<'_>) -> Result<(), Cancelled> {
+    if run.cancel.load(Ordering::Relaxed) { Err(Cancelled) } else { Ok(()) }
 }
 
 fn range(ends: &[u32], i: usize) -> std::ops::Range<usize> {

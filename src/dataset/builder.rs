@@ -207,7 +207,7 @@ impl DatasetBuilder {
         if let Err(reason) = self.vet(event) {
             return Ok(Err(reason));
         }
-        if let Some(id) = event.id
+        if let Some(id) = event.id.filter(|id| !id.is_empty())
             && !self.ids.insert(xxh3_128(id.as_bytes()))
         {
             return Ok(Err(RejectReason::Duplicate));

@@ -232,6 +232,7 @@ impl<'a> Events<'a> {
                 let (r, s) = (self.from + i, other.from + i);
                 self.table.quantity.get(r) == other.table.quantity.get(s)
                     && self.table.value.get(r) == other.table.value.get(s)
+                    && self.table.channel.get(r) == other.table.channel.get(s)
             })
     }
 }

@@ -283,7 +283,7 @@ impl Wiring {
 ///
 /// The reader's own answer is the line where it began to look for the record, before any empty lines. So count back
 /// from where it ended.
-fn first_line<R: Read>(reader: &csv::Reader<Watched<R>>, record: &ByteRecord) -> u64 {
+pub(crate) fn first_line<R: Read>(reader: &csv::Reader<Watched<R>>, record: &ByteRecord) -> u64 {
     let end = reader.position();
     let inside = record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64;
     let after = u64::from(reader.get_ref().line_feed_before(end.byte()));

@@ -227,6 +227,17 @@ fn a_file_is_read_by_its_name_compressed_or_not() {
 }
 
 #[test]
+fn lines_are_counted_as_an_editor_shows_them() {
+    let columns = CatalogColumns::new("sku").price("price");
+    for end in ["\n", "\r\n"] {
+        let text = ["sku,price", "a,1", "", "b,x", "\"c", "d\",x", "", "e,x"].join(end);
+        let report = CatalogBuilder::default().read_csv(text.as_bytes(), Dialect::CSV, &columns).unwrap();
+        let lines: Vec<_> = report.rows.reasons().flat_map(|(_, rejected)| rejected.lines.clone()).collect();
+        assert_eq!(lines, [4, 5, 8], "{end:?}");
+    }
+}
+
+#[test]
 fn a_missing_column_is_named_with_those_there_are() {
     let mut builder = CatalogBuilder::default();
     let error =

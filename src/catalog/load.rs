@@ -184,10 +184,10 @@ impl CatalogBuilder {
 #[cfg(feature = "csv")]
 impl Load<'_> {
     fn csv(&mut self, reader: impl Read, dialect: crate::source::Dialect) -> Result<(), End> {
-        use crate::source::text::Patient;
+        use crate::source::{first_line, text::Watched};
 
         let mut csv = dialect.reader().map_err(SourceError::from)?;
-        let mut reader = csv.has_headers(true).from_reader(Patient(reader));
+        let mut reader = csv.has_headers(true).from_reader(Watched::new(reader));
         let failed = |line, error: csv::Error| match error.into_kind() {
             csv::ErrorKind::Io(error) => SourceError::read(line, error),
             other => SourceError::read(line, std::io::Error::other(format!("{other:?}"))),
@@ -207,7 +207,7 @@ impl Load<'_> {
         let places: Vec<(usize, usize)> = places.collect::<Result<_, _>>()?;
         let mut record = csv::ByteRecord::new();
         while reader.read_byte_record(&mut record).map_err(|error| failed(reader.position().line(), error))? {
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = first_line(&reader, &record);
             let mut cells: Vec<Cell<'_>> = vec![Cell::new(); columns.n_slots()];
             let read = if record.len() == header.len() {
                 places.iter().try_for_each(|&(slot, place)| {

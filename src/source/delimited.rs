@@ -3,6 +3,7 @@
 //! Use it for exports of a shop system or warehouse. One record is reused for all lines, so nothing is allocated per
 //! event. Columns are found by their names in the header; their order does not matter, and others may be there.
 
+use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::ops::Range;
 use std::path::Path;
@@ -11,7 +12,7 @@ use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
 
 use super::mapping::{Columns, Fields, Mapper, slot_name};
-use super::text::{Patient, open_text};
+use super::text::{Watched, open_text};
 use super::{EventSource, Flow, Offered, RejectReason, SourceError};
 use crate::params::ParamError;
 
@@ -101,7 +102,6 @@ impl Default for Dialect {
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Delimited<R> {
     input: Input<R>,
     mapper: Mapper,
@@ -112,14 +112,13 @@ pub struct Delimited<R> {
 }
 
 /// The dialect and the header may be set until the first record is asked for.
-#[derive(Debug)]
 enum Input<R> {
     Waiting {
         reader: R,
         dialect: Dialect,
         header: Option<Vec<String>>,
     },
-    Reading(Box<csv::Reader<Patient<R>>>),
+    Reading(Box<csv::Reader<Watched<R>>>),
     /// The header could not be used.
     Refused,
 }
@@ -129,6 +128,12 @@ enum Input<R> {
 struct Wiring {
     slots: Vec<(usize, usize)>,
     columns: usize,
+}
+
+impl<R> fmt::Debug for Delimited<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delimited").field("mapper", &self.mapper).finish_non_exhaustive()
+    }
 }
 
 impl Delimited<Box<dyn BufRead + Send>> {
@@ -189,7 +194,7 @@ impl<R: Read> Delimited<R> {
         let Input::Waiting { reader, dialect, header } = std::mem::replace(&mut self.input, Input::Refused) else {
             return Ok(());
         };
-        let mut reader = dialect.reader()?.has_headers(header.is_none()).from_reader(Patient(reader));
+        let mut reader = dialect.reader()?.has_headers(header.is_none()).from_reader(Watched::new(reader));
         let names: Vec<String> = match header {
             Some(names) => names,
             None => {
@@ -218,7 +223,9 @@ impl<R: Read> EventSource for Delimited<R> {
     type Error = SourceError;
 
     fn for_each(&mut self, sink: &mut dyn FnMut(Offered<'_>) -> Flow) -> Result<(), SourceError> {
-        self.begin()?;
+        if matches!(self.input, Input::Waiting { .. }) {
+            self.begin()?;
+        }
         let Self { input: Input::Reading(reader), mapper, wiring, record, spans, copy } = self else { return Ok(()) };
         loop {
             let read = reader.read_byte_record(record).map_err(io_error);
@@ -230,8 +237,7 @@ impl<R: Read> EventSource for Delimited<R> {
                 Ok(text) => mapper.event(text, spans),
                 Err(reason) => Err(reason),
             };
-            let line = record.position().map(csv::Position::line);
-            if sink(Offered { line, event }) == Flow::Stop {
+            if sink(Offered { line: Some(first_line(reader, record)), event }) == Flow::Stop {
                 return Ok(());
             }
         }
@@ -271,6 +277,17 @@ impl Wiring {
         }
         Ok(text)
     }
+}
+
+/// The line on which the record begins that was read last.
+///
+/// The reader's own answer is the line where it began to look for the record, before any empty lines. So count back
+/// from where it ended.
+pub(crate) fn first_line<R: Read>(reader: &csv::Reader<Watched<R>>, record: &ByteRecord) -> u64 {
+    let end = reader.position();
+    let inside = record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64;
+    let after = u64::from(reader.get_ref().line_feed_before(end.byte()));
+    end.line().saturating_sub(inside + after).max(1)
 }
 
 /// Byte records of any length can only fail to be read.

@@ -44,7 +44,6 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// assert!(builder.build()?.user("17850").is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct JsonLines<R> {
     reader: R,
     mapper: Mapper,
@@ -107,6 +106,12 @@ impl Found {
         for &slot in slots {
             self.spans[slot] = from..self.text.len();
         }
+    }
+}
+
+impl<R> fmt::Debug for JsonLines<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonLines").field("mapper", &self.mapper).field("line", &self.number).finish_non_exhaustive()
     }
 }
 

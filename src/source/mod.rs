@@ -27,6 +27,8 @@ pub(crate) mod text;
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use clock::TimeFormat;
 #[cfg(feature = "csv")]
+pub(crate) use delimited::first_line;
+#[cfg(feature = "csv")]
 pub use delimited::{Delimited, Dialect};
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use error::SourceError;

@@ -1,7 +1,9 @@
 //! Text from files: opened, and decompressed where the name says so.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+#[cfg(feature = "csv")]
+use std::io::Read;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use super::SourceError;
@@ -32,18 +34,48 @@ fn decompressed(_file: File, path: &Path) -> Result<Box<dyn BufRead + Send>, Sou
     Err(SourceError::GzipNotEnabled { path: path.to_owned() })
 }
 
-/// A reader that tries again when a signal interrupts it, as every reader of a whole file should.
-#[cfg_attr(not(feature = "csv"), expect(dead_code, reason = "lines are read by functions that try again themselves"))]
+/// A reader that tries again when a signal interrupts it, and remembers how lines end.
+#[cfg(feature = "csv")]
 #[derive(Debug)]
-pub(crate) struct Patient<R>(pub(crate) R);
+pub(crate) struct Watched<R> {
+    reader: R,
+    total: u64,
+    last: u8,
+    /// Whether the first line break is `\r\n`.
+    crlf: Option<bool>,
+}
 
-impl<R: Read> Read for Patient<R> {
+#[cfg(feature = "csv")]
+impl<R> Watched<R> {
+    pub(crate) const fn new(reader: R) -> Self {
+        Self { reader, total: 0, last: 0, crlf: None }
+    }
+
+    /// Whether a csv record that ends before this byte took the line feed after it along. It does not take the one of
+    /// `\r\n`, and there is none at the end of many files.
+    pub(crate) fn line_feed_before(&self, byte: u64) -> bool {
+        self.crlf == Some(false) && !(byte == self.total && self.last != b'\n')
+    }
+}
+
+#[cfg(feature = "csv")]
+impl<R: Read> Read for Watched<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.0.read(buffer) {
+        let n = loop {
+            match self.reader.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                outcome => return outcome,
+                outcome => break outcome?,
             }
+        };
+        let read = &buffer[..n];
+        if self.crlf.is_none()
+            && let Some(at) = read.iter().position(|&b| b == b'\n')
+        {
+            let before = at.checked_sub(1).map_or(self.last, |i| read[i]);
+            self.crlf = Some(before == b'\r');
         }
+        self.last = read.last().copied().unwrap_or(self.last);
+        self.total += n as u64;
+        Ok(n)
     }
 }

@@ -31,23 +31,43 @@ pub mod source;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 
-pub use catalog::{AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord, Select, SelectError, Shelf, UpdateReport};
+pub use catalog::{
+    AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord,
+    Select, SelectError, Shelf, UpdateReport,
+};
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use catalog::{CatalogColumns, CatalogLoadError, CatalogReport};
 pub use consent::{Consented, LawfulBasis, Shopper};
-pub use dataset::{Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError, IngestReport, KindWeight, MemoryReport, OnReject, Row, Summary, Transform};
+pub use dataset::{
+    Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError,
+    IngestReport, KindWeight, MemoryReport, OnReject, Row, Summary, Transform,
+};
 pub use event::{Channel, CustomKind, Event, EventKind, KindSet, UnknownKind};
 pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
-pub use rank::{Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter, FilterFn, Memo, Missing, NextPlace, Normalise, NotInBasket, PinFilters, Preference, Ranker, RankerBuilder, RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort};
+pub use rank::{
+    Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter,
+    FilterFn, Memo, Missing, NextPlace, Normalise, NotInBasket, PinFilters, Preference, Ranker, RankerBuilder,
+    RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort,
+};
 pub use run::{Cancelled, Parallelism, Progress, Run};
-pub use scorer::{Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence, CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams, Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Solver, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace};
-pub use serve::{Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement, Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot, SnapshotError, Source, Stage, StageReport};
-pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
+pub use scorer::{
+    Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
+    CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
+    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams,
+    Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer,
+    Scores, Solver, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
+};
+pub use serve::{
+    Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,
+    Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot,
+    SnapshotError, Source, Stage, StageReport,
+};
+#[cfg(feature = "json")]
+pub use source::JsonLines;
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use source::{Columns, Fields, NegativeQuantity, SourceError, TimeFormat};
 #[cfg(feature = "csv")]
 pub use source::{Delimited, Dialect};
-#[cfg(feature = "json")]
-pub use source::JsonLines;
+pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
 pub use time::{Span, Timestamp};

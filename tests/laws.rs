@@ -38,6 +38,7 @@ fn eligible(world: &World, recipe: &Recipe, ask: &Ask) -> HashSet<u8> {
                 |kind: EventKind, at: i64| kinds.contains(&kind) && again_after.is_none_or(|window| now - at < window);
             let stored = ask
                 .user
+                .filter(|&user| user < USERS.len())
                 .is_some_and(|user| left_of(world, user, item).iter().any(|&(kind, at)| at <= now && counts(kind, at)));
             stored || ask.session.iter().any(|&(i, kind, at)| i == item && counts(kind, at.min(now)))
         });

@@ -214,7 +214,8 @@ impl Catalog {
         let sold_out = self.stock.get(row).is_some_and(|&units| units == 0);
         let (released, expires) = self.dates.get(row).copied().unwrap_or((i64::MIN, i64::MAX));
         match expires {
-            _ if removed || sold_out => NEVER,
+            _ if removed => REMOVED,
+            _ if sold_out => NEVER,
             i64::MIN => NEVER,
             i64::MAX => (released, i64::MAX),
             _ => (released, expires - 1),
@@ -226,3 +227,5 @@ impl Catalog {
 pub(crate) const ALWAYS: (i64, i64) = (i64::MIN, i64::MAX);
 /// A season that holds no moment.
 pub(crate) const NEVER: (i64, i64) = (i64::MAX, i64::MIN);
+/// The season of a removed item: it holds no moment, and is told from being sold out.
+pub(crate) const REMOVED: (i64, i64) = (i64::MAX, i64::MIN + 1);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::column::{AttributeKind, Column};
-use super::{ALWAYS, AttributeId, Catalog};
+use super::{ALWAYS, AttributeId, Catalog, REMOVED};
 use crate::dataset::{Dataset, MemoryReport};
 use crate::ids::{ItemIdx, Lineage};
 use crate::time::Timestamp;
@@ -83,9 +83,8 @@ impl Shelf {
     /// The same with `extra` items at the end that neither the dataset nor the catalogue knows.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn padded(&self, extra: usize) -> Self {
-        let mut shelf = self.clone();
-        shelf.row_of.resize(self.row_of.len() + extra, NO_ROW);
-        shelf
+        let row_of = self.row_of.iter().copied().chain(std::iter::repeat_n(NO_ROW, extra)).collect();
+        Self::joined(self.lineage, Arc::clone(&self.catalog), row_of, Arc::clone(&self.item_of), self.n_known)
     }
 
     /// The catalogue.
@@ -218,6 +217,13 @@ impl Shelf {
     #[must_use]
     pub fn released(&self, item: ItemIdx) -> Option<Timestamp> {
         self.row(item).and_then(|row| self.catalog.released(row))
+    }
+
+    /// Whether the item was removed from the catalogue. A removed item is never recommended, filters or not.
+    #[inline]
+    #[must_use]
+    pub fn is_removed(&self, item: ItemIdx) -> bool {
+        self.season.get(item.as_usize()) == Some(&REMOVED)
     }
 
     /// Whether the item can be sold at `now`: not removed, not known to be out of stock, released, and not yet expired

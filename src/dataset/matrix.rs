@@ -8,10 +8,6 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(crate) const fn new(index: &'a [u32], weight: &'a [f32]) -> Self {
-        Self { index, weight }
-    }
-
     /// Indices with weights, ascending.
     pub fn iter(self) -> impl ExactSizeIterator<Item = (u32, f32)> + 'a {
         self.index.iter().copied().zip(self.weight.iter().copied())

@@ -31,10 +31,6 @@ impl<T: Copy + PartialEq> Sparse<T> {
         self.values.as_ref().map_or(self.default, |values| values[row])
     }
 
-    pub(crate) fn is_stored(&self) -> bool {
-        self.values.is_some()
-    }
-
     pub(crate) fn shrink(&mut self) {
         if let Some(values) = &mut self.values {
             values.shrink_to_fit();

@@ -97,6 +97,7 @@ pub(crate) fn rank(ranker: &Ranker, bound: &Bound, query: &Query<'_>, scratch: &
     let (named, ask) = (&*named, &*ask);
     let admit = |item: ItemIdx| {
         !named.contains(item)
+            && !cx.shelf.is_removed(item)
             && bound.only.iter().chain(query.only).all(|only| only.matches(cx.shelf, item, cx.now))
             && ask.iter().all(|&f| ranker.filters[f].keep(cx, item))
     };

@@ -266,7 +266,9 @@ impl Bound {
         let compile = |items: &Select| items.compile(data, shelf);
         let rule = |rule: &Rule| -> Result<BoundRule, BoundError> {
             Ok(match &rule.action {
-                Action::Pin { item, .. } => BoundRule::Pin(shelf.item(data, item)),
+                Action::Pin { item, .. } => {
+                    BoundRule::Pin(shelf.item(data, item).filter(|&item| !shelf.is_removed(item)))
+                }
                 Action::Boost { items, by } => BoundRule::Score { items: compile(items)?, by: *by },
                 Action::Bury { items, by } => BoundRule::Score { items: compile(items)?, by: -by },
                 Action::Slot { items, .. } => BoundRule::Slot(compile(items)?),

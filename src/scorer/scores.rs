@@ -82,10 +82,6 @@ impl ItemSet {
     pub(crate) fn items(&self) -> &[ItemIdx] {
         &self.items
     }
-
-    pub(crate) fn n_items(&self) -> usize {
-        self.slots.at.len()
-    }
 }
 
 /// Items proposed for one request: distinct, in range, and admitted by the request's filters.

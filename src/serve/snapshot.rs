@@ -133,8 +133,8 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::new`].
     pub fn with_catalog(&self, catalog: Arc<Catalog>) -> Result<Self, SnapshotError> {
-        let Inner { generation, dataset, ranker, .. } = &*self.inner;
-        Self::assemble(*generation, Arc::clone(dataset), Shelf::new(dataset, catalog), Arc::clone(ranker))
+        let Inner { generation, dataset, shelf, ranker, .. } = &*self.inner;
+        Self::assemble(*generation, Arc::clone(dataset), shelf.renewed(dataset, catalog), Arc::clone(ranker))
     }
 
     /// The same with another ranker: new weights, filters or rules, nothing refitted.

@@ -7,19 +7,19 @@ use likewise::*;
 use proptest::prelude::*;
 
 /// Days since the epoch as a timestamp.
-pub fn day(d: i64) -> Timestamp {
+pub(crate) fn day(d: i64) -> Timestamp {
     Timestamp::from_secs(d * 86_400)
 }
 
 /// A shopper who may be profiled.
-pub fn consented(user: &str) -> Consented<'_> {
+pub(crate) fn consented(user: &str) -> Consented<'_> {
     Consented::new(user, LawfulBasis::Consent)
 }
 
-pub const USERS: [&str; 5] = ["ann", "bob", "cy", "dee", "eve"];
-pub const VISITS: [&str; 3] = ["v1", "v2", "v3"];
-pub const CATEGORIES: [&str; 4] = ["Home > Kitchen", "Home > Garden", "Toys", ""];
-pub const KINDS: [EventKind; 6] = [
+pub(crate) const USERS: [&str; 5] = ["ann", "bob", "cy", "dee", "eve"];
+pub(crate) const VISITS: [&str; 3] = ["v1", "v2", "v3"];
+pub(crate) const CATEGORIES: [&str; 4] = ["Home > Kitchen", "Home > Garden", "Toys", ""];
+pub(crate) const KINDS: [EventKind; 6] = [
     EventKind::View,
     EventKind::AddToCart,
     EventKind::Purchase,
@@ -29,71 +29,71 @@ pub const KINDS: [EventKind; 6] = [
 ];
 
 #[derive(Clone, Debug)]
-pub struct Done {
+pub(crate) struct Done {
     /// Below `USERS.len()` a user, else an anonymous visit.
-    pub who: usize,
-    pub item: u8,
-    pub kind: EventKind,
-    pub day: i64,
+    pub(crate) who: usize,
+    pub(crate) item: u8,
+    pub(crate) kind: EventKind,
+    pub(crate) day: i64,
 }
 
 #[derive(Clone, Debug)]
-pub struct Ware {
-    pub category: usize,
-    pub price: Option<u8>,
-    pub stock: Option<u32>,
-    pub released: Option<i64>,
-    pub expires: Option<i64>,
+pub(crate) struct Ware {
+    pub(crate) category: usize,
+    pub(crate) price: Option<u8>,
+    pub(crate) stock: Option<u32>,
+    pub(crate) released: Option<i64>,
+    pub(crate) expires: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
-pub struct World {
-    pub done: Vec<Done>,
+pub(crate) struct World {
+    pub(crate) done: Vec<Done>,
     /// The wares of items `0..n`; events may name others.
-    pub wares: Vec<Ware>,
+    pub(crate) wares: Vec<Ware>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Recipe {
-    pub weights: [f32; 5],
-    pub blend: Blend,
-    pub available: bool,
-    pub seen: Option<(Vec<EventKind>, Option<i64>)>,
-    pub only: Option<usize>,
-    pub diversity: Option<f32>,
-    pub cap: Option<(usize, WhenShort)>,
-    pub fresh: Option<f32>,
-    pub rules: Vec<Action>,
-    pub fallback: bool,
-    pub candidates: usize,
+pub(crate) struct Recipe {
+    pub(crate) weights: [f32; 5],
+    pub(crate) blend: Blend,
+    pub(crate) available: bool,
+    pub(crate) seen: Option<(Vec<EventKind>, Option<i64>)>,
+    pub(crate) only: Option<usize>,
+    pub(crate) diversity: Option<f32>,
+    pub(crate) cap: Option<(usize, WhenShort)>,
+    pub(crate) fresh: Option<f32>,
+    pub(crate) rules: Vec<Action>,
+    pub(crate) fallback: bool,
+    pub(crate) candidates: usize,
 }
 
 #[derive(Clone, Debug)]
-pub struct Ask {
-    pub user: Option<usize>,
-    pub session: Vec<(u8, EventKind, i64)>,
-    pub basket: Vec<u8>,
-    pub page: Option<u8>,
-    pub candidates: Option<Vec<u8>>,
-    pub exclude: Vec<u8>,
-    pub only: Option<usize>,
-    pub k: usize,
-    pub offset: usize,
-    pub day: i64,
+pub(crate) struct Ask {
+    pub(crate) user: Option<usize>,
+    pub(crate) session: Vec<(u8, EventKind, i64)>,
+    pub(crate) basket: Vec<u8>,
+    pub(crate) page: Option<u8>,
+    pub(crate) candidates: Option<Vec<u8>>,
+    pub(crate) exclude: Vec<u8>,
+    pub(crate) only: Option<usize>,
+    pub(crate) k: usize,
+    pub(crate) offset: usize,
+    pub(crate) day: i64,
 }
 
-pub fn item_id(item: u8) -> String {
+pub(crate) fn item_id(item: u8) -> String {
     format!("i{item}")
 }
 
-pub const ITEMS: u8 = 14;
-pub const LAST_DAY: i64 = 40;
+pub(crate) const ITEMS: u8 = 14;
+pub(crate) const LAST_DAY: i64 = 40;
 
 fn kind() -> impl Strategy<Value = EventKind> {
     prop::sample::select(KINDS.to_vec())
 }
 
-pub fn world() -> impl Strategy<Value = World> {
+pub(crate) fn world() -> impl Strategy<Value = World> {
     let done = (0..USERS.len() + VISITS.len(), 0..ITEMS, kind(), 0..LAST_DAY).prop_map(|(who, item, kind, day)| Done {
         who,
         item,
@@ -133,7 +133,7 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-pub fn recipe() -> impl Strategy<Value = Recipe> {
+pub(crate) fn recipe() -> impl Strategy<Value = Recipe> {
     let missing = prop::sample::select(vec![Missing::Nothing, Missing::Mean, Missing::Redistribute]);
     let blend = prop_oneof![
         4 => (normalise(), missing).prop_map(|(normalise, missing)| Blend::WeightedSum { normalise, missing }),
@@ -157,7 +157,7 @@ pub fn recipe() -> impl Strategy<Value = Recipe> {
         )
 }
 
-pub fn ask() -> impl Strategy<Value = Ask> {
+pub(crate) fn ask() -> impl Strategy<Value = Ask> {
     let items = |n| prop::collection::vec(0..ITEMS + 5, 0..n);
     (
         (
@@ -184,7 +184,7 @@ pub fn ask() -> impl Strategy<Value = Ask> {
 }
 
 impl World {
-    pub fn dataset(&self) -> Dataset {
+    pub(crate) fn dataset(&self) -> Dataset {
         let mut builder = DatasetBuilder::new(Lineage::new(7));
         for d in &self.done {
             let shopper = match USERS.get(d.who) {
@@ -196,7 +196,7 @@ impl World {
         builder.finish().unwrap()
     }
 
-    pub fn catalog(&self) -> Catalog {
+    pub(crate) fn catalog(&self) -> Catalog {
         let mut builder = CatalogBuilder::default().attribute("category", AttributeKind::Category).unwrap();
         for (i, ware) in self.wares.iter().enumerate() {
             let mut record = ItemRecord::new(item_id(i as u8));
@@ -221,14 +221,14 @@ impl World {
     }
 
     /// Every item id there is.
-    pub fn universe(&self) -> Vec<u8> {
+    pub(crate) fn universe(&self) -> Vec<u8> {
         let mut all: Vec<u8> = self.done.iter().map(|d| d.item).chain(0..self.wares.len() as u8).collect();
         all.sort_unstable();
         all.dedup();
         all
     }
 
-    pub fn snapshot(&self, recipe: &Recipe) -> Snapshot {
+    pub(crate) fn snapshot(&self, recipe: &Recipe) -> Snapshot {
         let data = Arc::new(self.dataset());
         let catalog = Arc::new(self.catalog());
         let ranker = Arc::new(recipe.ranker(&data, &catalog));
@@ -237,7 +237,7 @@ impl World {
 }
 
 /// The five scorers of a recipe, fitted.
-pub fn scorers(data: &Dataset, catalog: &Arc<Catalog>) -> Vec<Arc<dyn Scorer>> {
+pub(crate) fn scorers(data: &Dataset, catalog: &Arc<Catalog>) -> Vec<Arc<dyn Scorer>> {
     let shelf = Shelf::new(data, Arc::clone(catalog));
     let train = TrainingSet::with_shelf(data, &shelf);
     let run = Run::new(3).threads(Parallelism::Serial);
@@ -255,7 +255,7 @@ pub fn scorers(data: &Dataset, catalog: &Arc<Catalog>) -> Vec<Arc<dyn Scorer>> {
 }
 
 impl Recipe {
-    pub fn ranker(&self, data: &Dataset, catalog: &Arc<Catalog>) -> Ranker {
+    pub(crate) fn ranker(&self, data: &Dataset, catalog: &Arc<Catalog>) -> Ranker {
         let scorers = scorers(data, catalog);
         let mut builder = Ranker::builder().blend(self.blend).candidates(self.candidates);
         for (scorer, weight) in scorers.iter().zip(self.weights) {
@@ -293,7 +293,7 @@ impl Recipe {
 }
 
 /// The borrowed parts of a request.
-pub struct Asked {
+pub(crate) struct Asked {
     user: Option<String>,
     session: Vec<(String, EventKind, i64)>,
     basket: Vec<String>,
@@ -307,7 +307,7 @@ pub struct Asked {
 }
 
 impl Ask {
-    pub fn own(&self) -> Asked {
+    pub(crate) fn own(&self) -> Asked {
         let ids = |items: &[u8]| items.iter().map(|&i| item_id(i)).collect::<Vec<_>>();
         Asked {
             user: self.user.map(|u| USERS.get(u).copied().unwrap_or("stranger").to_owned()),
@@ -326,7 +326,7 @@ impl Ask {
 
 impl Asked {
     /// Makes the request and hands it to `f`.
-    pub fn with<T>(&self, f: impl FnOnce(Request<'_>) -> T) -> T {
+    pub(crate) fn with<T>(&self, f: impl FnOnce(Request<'_>) -> T) -> T {
         let session: Vec<SessionEvent<'_>> =
             self.session.iter().map(|(item, kind, d)| SessionEvent::new(item, *kind, day(*d))).collect();
         let basket: Vec<&str> = self.basket.iter().map(String::as_str).collect();

@@ -341,10 +341,14 @@ proptest! {
         let weights = EventWeights::default();
         let (mut twin, mut builder) = (Twin::new(&weights), builder(&weights));
         builder.ingest(events.iter().map(Given::event).collect::<Vec<_>>()).unwrap();
-        events.iter().for_each(|e| drop(twin.take(e)));
+        for e in &events {
+            twin.take(e);
+        }
         let (base, old) = (builder.build().unwrap(), twin.rows());
         builder.ingest(more.iter().map(Given::event).collect::<Vec<_>>()).unwrap();
-        more.iter().for_each(|e| drop(twin.take(e)));
+        for e in &more {
+            twin.take(e);
+        }
         let (data, new) = (builder.build().unwrap(), twin.rows());
         // Session numbers run through the whole dataset; what counts is how they divide the row.
         let relative = |rows: &[Vec<Kept>], row: usize| {

@@ -267,7 +267,8 @@ fn json_that_is_no_event() {
         ("{} {}", RejectReason::Malformed),
         (r#"{"user":"a","item":"b"} x"#, RejectReason::Malformed),
         (r#"{"user":["a"],"item":"b"}"#, RejectReason::Malformed),
-        (r#"{"user":{"a":1},"item":"b"}"#, RejectReason::Malformed),
+        (r#"{"user":{"a":1,"b":{}},"item":"b"}"#, RejectReason::Malformed),
+        (r#"{"user":{},"item":"b"}"#, RejectReason::Malformed),
         (r#"{"user":"\ud800","item":"b"}"#, RejectReason::Malformed),
         (r#"{"user":NaN,"item":"b"}"#, RejectReason::Malformed),
         (r#"{"user":1e300,"item":"b"}"#, RejectReason::BadNumber { field: "user" }),
@@ -284,6 +285,15 @@ fn json_that_is_no_event() {
     let deep = format!(r#"{{"user":{}1{},"item":"mug"}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(reasons(&json(&deep, basic())), [(1, RejectReason::Malformed)]);
     assert_eq!(rows(&json(r#"{"user":"a","user":"b","item":"c"}"#, basic())), [(1, "b", "c")]);
+}
+
+/// With serde_json's `arbitrary_precision` on, numbers reach a visitor as such objects.
+#[test]
+fn json_numbers_of_arbitrary_precision() {
+    let number = |text: &str| format!(r#"{{"$serde_json::private::Number":"{text}"}}"#);
+    let line = |user: &str| format!("{{\"user\":{},\"item\":\"mug\"}}\n", number(user));
+    let all = json(line("17850") + &line("17850.0") + &line("123456789012345678901234567890"), basic());
+    assert_eq!(rows(&all), [(1, "17850", "mug"), (2, "17850", "mug"), (3, "123456789012345678901234567890", "mug")]);
 }
 
 #[test]
@@ -535,8 +545,8 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 #[test]
 fn files_plain_and_compressed() {
     let text = small_csv(100);
-    let mut members = gzip(text[..500].as_bytes());
-    members.extend(gzip(text[500..].as_bytes()));
+    let mut members = gzip(&text.as_bytes()[..500]);
+    members.extend(gzip(&text.as_bytes()[500..]));
     let expected = csv(&text, basic());
     for (name, bytes) in
         [("plain.csv", text.as_bytes().to_vec()), ("one.csv.gz", gzip(text.as_bytes())), ("two.CSV.GZ", members)]

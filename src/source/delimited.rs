@@ -153,9 +153,9 @@ impl<R: Read> Delimited<R> {
     /// # Errors
     /// [`SourceError::Mapping`] when the mapping is not valid.
     pub fn from_reader(reader: R, columns: Columns) -> Result<Self, SourceError> {
-        let spans = vec![0..0; columns.n_slots()];
-        let input = Input::Waiting { reader, dialect: Dialect::CSV, header: None };
         let mapper = Mapper::new(columns)?;
+        let spans = vec![0..0; mapper.columns().n_slots()];
+        let input = Input::Waiting { reader, dialect: Dialect::CSV, header: None };
         Ok(Self { input, mapper, wiring: Wiring::default(), record: ByteRecord::new(), spans, copy: String::new() })
     }
 

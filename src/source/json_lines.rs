@@ -131,9 +131,9 @@ impl<R: BufRead> JsonLines<R> {
     /// # Errors
     /// [`SourceError::Mapping`] when the mapping is not valid.
     pub fn from_reader(reader: R, columns: Columns) -> Result<Self, SourceError> {
-        let found = Found { spans: vec![0..0; columns.n_slots()], ..Found::default() };
-        let tree = Node::of(&columns);
-        Ok(Self { reader, mapper: Mapper::new(columns)?, tree, line: Vec::new(), number: 0, found })
+        let mapper = Mapper::new(columns)?;
+        let found = Found { spans: vec![0..0; mapper.columns().n_slots()], ..Found::default() };
+        Ok(Self { reader, tree: Node::of(mapper.columns()), mapper, line: Vec::new(), number: 0, found })
     }
 
     /// Leaves out the records for which `rule` says so, counted as [`RejectReason::LeftOut`] for this reason.
@@ -293,7 +293,9 @@ impl Value<'_> {
     fn put_display(self, value: impl fmt::Display) {
         use fmt::Write;
         // Writing to a `String` cannot fail.
-        self.put(|text| drop(write!(text, "{value}")));
+        self.put(|text| {
+            let _ = write!(text, "{value}");
+        });
     }
 }
 
@@ -347,10 +349,43 @@ impl<'de> Visitor<'de> for Value<'_> {
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        if !self.node.slots.is_empty() {
-            self.found.reason.get_or_insert(RejectReason::Malformed);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        if self.node.slots.is_empty() {
+            return Object { tree: self.node, found: self.found }.visit_map(map);
         }
-        Object { tree: self.node, found: self.found }.visit_map(map)
+        while let Some(key) = map.next_key::<IsNumber>()? {
+            if key.0 {
+                let text: String = map.next_value()?;
+                return match text.parse() {
+                    Ok(number) if text.contains(['.', 'e', 'E']) => self.visit_f64(number),
+                    _ => self.visit_str(&text),
+                };
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        self.found.reason.get_or_insert(RejectReason::Malformed);
+        Ok(())
+    }
+}
+
+/// Whether a key says that its object stands for a number: what serde_json hands over where some crate of the program
+/// has turned on its feature `arbitrary_precision`.
+struct IsNumber(bool);
+
+impl<'de> serde::Deserialize<'de> for IsNumber {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = IsNumber;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<IsNumber, E> {
+                Ok(IsNumber(key == "$serde_json::private::Number"))
+            }
+        }
+        d.deserialize_str(Text)
     }
 }

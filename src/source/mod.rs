@@ -6,6 +6,15 @@
 //! | [`Delimited`] | CSV / TSV text, any reader or path, `.gz` too | `csv` (+ `gzip`) |
 //! | [`JsonLines`] | one JSON object a line | `json` (+ `gzip`) |
 //!
+//! Text sources share [`Columns`] (which column is what, and on which lawful basis), [`TimeFormat`] (how times are
+//! written), rules that leave records out, and [`SourceError`].
+//!
+//! | what is wrong | what happens |
+//! |---|---|
+//! | one record: ragged, no UTF-8, bad time or number, no shopper, left out by a rule, ... | offered as a [`RejectReason`] with its line |
+//! | a mapped column is missing, the file cannot be opened, reading fails, compressed data is cut off | [`SourceError`]; what was offered before stays |
+//! | nothing to read, or a header alone | no events |
+//!
 //! A record that makes no sense is *offered as a rejection*, with its line and reason; it never ends the run (unless the
 //! builder was told to stop on it) and is never silently lost.
 

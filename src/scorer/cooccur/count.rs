@@ -96,11 +96,8 @@ impl PairCounts {
         let n_items = data.n_items();
         let mut counts = Self::with_items(n_items);
         counts.n_units = units.len() as u32;
-        for entry in (0..units.len()).flat_map(|unit| units.entries(unit)) {
-            let item = units.item(entry).as_usize();
-            counts.n_from[item] += u32::from(units.is_from(entry));
-            counts.n_to[item] += u32::from(units.is_to(entry));
-        }
+        counts.n_from = units.from.count(n_items);
+        counts.n_to = units.to.count(n_items);
         let places = Places::of(&units, &counts.n_from);
         let step = n_items.div_ceil(STEPS).next_multiple_of(BLOCK).max(BLOCK);
         for first in (0..n_items).step_by(step) {
@@ -166,8 +163,9 @@ impl PairCounts {
     }
 }
 
-/// The units that have each item as the first of a pair.
+/// The units that have each item as the first of a pair, if they have anything that could be the second.
 struct Places {
+    starts: Vec<usize>,
     ends: Vec<usize>,
     unit: Vec<u32>,
 }
@@ -175,25 +173,24 @@ struct Places {
 impl Places {
     fn of(units: &Units, n_from: &[u32]) -> Self {
         let mut total = 0;
-        let mut ends: Vec<usize> = Vec::with_capacity(n_from.len());
-        for &n in n_from {
-            ends.push(total); // where the item's units begin; filling moves it to where they end
+        let room = |&n: &u32| {
             total += n as usize;
-        }
-        let mut unit_of = vec![0; total];
-        for unit in 0..units.len() {
-            for entry in units.entries(unit).filter(|&entry| units.is_from(entry)) {
-                let end = &mut ends[units.item(entry).as_usize()];
+            total - n as usize
+        };
+        let starts: Vec<usize> = n_from.iter().map(room).collect();
+        let (mut ends, mut unit_of) = (starts.clone(), vec![0; total]);
+        for unit in (0..units.len()).filter(|&unit| !units.to.items(unit).is_empty()) {
+            for item in units.from.items(unit) {
+                let end = &mut ends[item.as_usize()];
                 unit_of[*end] = unit as u32;
                 *end += 1;
             }
         }
-        Self { ends, unit: unit_of }
+        Self { starts, ends, unit: unit_of }
     }
 
-    fn units_of(&self, item: usize) -> &[u32] {
-        let start = item.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.unit[start..self.ends[item]]
+    fn units_of(&self, item: ItemIdx) -> &[u32] {
+        &self.unit[self.starts[item.as_usize()]..self.ends[item.as_usize()]]
     }
 }
 
@@ -237,14 +234,18 @@ impl Block {
         let mut block = Self::default();
         for row in items {
             let item = ItemIdx::new(row as u32);
-            for &unit in places.units_of(row) {
-                let unit = unit as usize;
-                let others = units.entries(unit).filter(|&b| units.item(b) != item && units.is_to(b));
+            for &unit in places.units_of(item) {
+                let (unit, others) = (unit as usize, units.to.items(unit as usize));
                 match rule.order {
-                    PairOrder::Any => others.for_each(|b| tally.add(units.item(b))),
+                    PairOrder::Any => others.iter().filter(|&&b| b != item).for_each(|&b| tally.add(b)),
                     PairOrder::Then { within } => {
-                        let Some(a) = units.find(unit, item) else { continue };
-                        others.filter(|&b| units.follows(a, b, rule, within)).for_each(|b| tally.add(units.item(b)));
+                        let Ok(a) = units.from.items(unit).binary_search(&item) else { continue };
+                        let a = units.from.entries(unit).start + a;
+                        others
+                            .iter()
+                            .zip(units.to.entries(unit))
+                            .filter(|&(&b, entry)| b != item && units.follows(a, entry, within))
+                            .for_each(|(&b, _)| tally.add(b));
                     }
                 }
             }

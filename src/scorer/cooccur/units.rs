@@ -50,22 +50,26 @@ pub(super) struct PairRule {
     pub(super) max_items: usize,
 }
 
-/// Units with the distinct items that count in each, by ascending item. Five bytes an entry, and nine an event where
-/// order matters.
+/// Units, each with the items that count as the first and as the second of a pair.
 #[derive(Debug, Default)]
 pub(super) struct Units {
+    pub(super) from: Side,
+    pub(super) to: Side,
+}
+
+/// The items of each unit that were touched by some kinds, ascending: an entry each. Four bytes an entry, and where
+/// order matters four more and nine an event.
+#[derive(Debug, Default)]
+pub(super) struct Side {
     /// Where each unit's entries end.
     ends: Vec<u32>,
     item: Vec<ItemIdx>,
-    role: Vec<u8>,
-    /// Where each entry's events end; kept, like the events, only where order matters.
+    /// Where each entry's events end; kept, like the events (oldest first), only where order matters.
     event_ends: Vec<u32>,
     at: Vec<i64>,
     kind: Vec<u8>,
 }
 
-const FROM: u8 = 1;
-const TO: u8 = 2;
 /// Rows gathered by one task.
 const BLOCK: usize = 2048;
 
@@ -92,7 +96,9 @@ impl Units {
         });
         let mut all = Self::default();
         for block in blocks {
-            all.append(&block?);
+            let block = block?;
+            all.from.append(&block.from);
+            all.to.append(&block.to);
         }
         Ok(all)
     }
@@ -120,15 +126,48 @@ impl Units {
     fn add_unit(&mut self, unit: &[Meeting], rule: &PairRule) {
         let oldest = oldest_that_counts(unit, rule.max_items);
         for events in unit.chunk_by(|x, y| x.item == y.item).filter(|events| recency(events) <= oldest) {
-            let has = |kinds: KindSet| events.iter().any(|e| kinds.contains_code(e.kind));
-            self.item.push(events[0].item);
-            self.role.push((u8::from(has(rule.from)) * FROM) | (u8::from(has(rule.to)) * TO));
-            if rule.order != PairOrder::Any {
-                self.at.extend(events.iter().map(|e| e.at));
-                self.kind.extend(events.iter().map(|e| e.kind));
-                self.event_ends.push(self.at.len() as u32);
-            }
+            self.from.add(events, rule.from, rule.order);
+            self.to.add(events, rule.to, rule.order);
         }
+        self.from.end_unit();
+        self.to.end_unit();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.from.ends.len()
+    }
+
+    /// Whether second entry `b` follows first entry `a` of the same unit as [`PairOrder::Then`] has it.
+    pub(super) fn follows(&self, a: usize, b: usize, within: Span) -> bool {
+        let (first, second) = (range(&self.from.event_ends, a), range(&self.to.event_ends, b));
+        second.map(|to| (self.to.at[to], self.to.kind[to])).any(|(at, kind)| {
+            let known = self.from.at[first.clone()].partition_point(|&earlier| earlier <= at);
+            (first.start..first.start + known)
+                .rev()
+                .take_while(|&from| at.saturating_sub(self.from.at[from]) <= within.as_millis())
+                .any(|from| self.from.at[from] < at || self.from.kind[from] != kind)
+        })
+    }
+}
+
+impl Side {
+    /// Adds what a unit has on one item, if any of it is of `kinds`.
+    fn add(&mut self, events: &[Meeting], kinds: KindSet, order: PairOrder) {
+        let mut matching = events.iter().filter(|e| kinds.contains_code(e.kind)).peekable();
+        if matching.peek().is_none() {
+            return;
+        }
+        self.item.push(events[0].item);
+        if order != PairOrder::Any {
+            for event in matching {
+                self.at.push(event.at);
+                self.kind.push(event.kind);
+            }
+            self.event_ends.push(self.at.len() as u32);
+        }
+    }
+
+    fn end_unit(&mut self) {
         self.ends.push(self.item.len() as u32);
     }
 
@@ -136,50 +175,26 @@ impl Units {
         let (entries, events) = (self.item.len() as u32, self.at.len() as u32);
         self.ends.extend(other.ends.iter().map(|end| end + entries));
         self.item.extend_from_slice(&other.item);
-        self.role.extend_from_slice(&other.role);
         self.event_ends.extend(other.event_ends.iter().map(|end| end + events));
         self.at.extend_from_slice(&other.at);
         self.kind.extend_from_slice(&other.kind);
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The entries of one unit: its items in ascending order.
+    /// The entries of one unit.
     pub(super) fn entries(&self, unit: usize) -> std::ops::Range<usize> {
         range(&self.ends, unit)
     }
 
-    pub(super) fn item(&self, entry: usize) -> ItemIdx {
-        self.item[entry]
+    /// The items of one unit, ascending.
+    pub(super) fn items(&self, unit: usize) -> &[ItemIdx] {
+        &self.item[self.entries(unit)]
     }
 
-    /// The entry of `item` in one unit.
-    pub(super) fn find(&self, unit: usize, item: ItemIdx) -> Option<usize> {
-        let entries = self.entries(unit);
-        self.item[entries.clone()].binary_search(&item).ok().map(|at| entries.start + at)
-    }
-
-    pub(super) fn is_from(&self, entry: usize) -> bool {
-        self.role[entry] & FROM != 0
-    }
-
-    pub(super) fn is_to(&self, entry: usize) -> bool {
-        self.role[entry] & TO != 0
-    }
-
-    /// Whether entry `b` follows entry `a` of the same unit as [`PairOrder::Then`] has it.
-    pub(super) fn follows(&self, a: usize, b: usize, rule: &PairRule, within: Span) -> bool {
-        let (a, b) = (range(&self.event_ends, a), range(&self.event_ends, b));
-        b.filter(|&to| rule.to.contains_code(self.kind[to])).any(|to| {
-            let known = self.at[a.clone()].partition_point(|&at| at <= self.at[to]);
-            (a.start..a.start + known)
-                .rev()
-                .take_while(|&from| self.at[to].saturating_sub(self.at[from]) <= within.as_millis())
-                .filter(|&from| rule.from.contains_code(self.kind[from]))
-                .any(|from| self.at[from] < self.at[to] || self.kind[from] != self.kind[to])
-        })
+    /// In how many units each item is.
+    pub(super) fn count(&self, n_items: usize) -> Vec<u32> {
+        let mut count = vec![0; n_items];
+        self.item.iter().for_each(|item| count[item.as_usize()] += 1);
+        count
     }
 }
 

@@ -253,7 +253,8 @@ fn did(user: u8, item: u8, kind: EventKind, second: i64) -> Tiny {
 fn a_model_of_other_data_or_rules_is_not_patched() {
     let (view, run) = (EventKind::View, Run::default());
     let some = [did(1, 0, view, 1), did(1, 1, view, 2), did(2, 0, view, 3), did(2, 1, view, 4)];
-    let mut shop = builder(&some);
+    let bought = [did(3, 0, EventKind::Purchase, 1), did(3, 1, EventKind::Purchase, 2)];
+    let mut shop = builder(&[&some[..], &bought].concat());
     let before = shop.build().unwrap();
     push(&mut shop, &[did(2, 2, view, 5)]);
     let after = shop.build().unwrap();
@@ -262,7 +263,8 @@ fn a_model_of_other_data_or_rules_is_not_patched() {
     let fresh = fit(&recipe, &after);
     let other_data = fit(&recipe, &data(&some[..3]));
     assert_eq!(recipe.update(&other_data, &delta, None, &run).unwrap(), fresh);
-    let other_rule = CoOccurrenceParams { max_items: 2, ..Default::default() }.check().unwrap();
+    let (from, to) = (KindSet::INTEREST, KindSet::INTEREST);
+    let other_rule = CoOccurrenceParams { from, to, ..Default::default() }.check().unwrap();
     assert_eq!(recipe.update(&fit(&other_rule, &before), &delta, None, &run).unwrap(), fresh);
 }
 

@@ -525,6 +525,29 @@ fn another_numbering_has_no_delta() {
     assert!(Delta::between(&build(1, "mug"), &build(1, "mug")).is_some());
 }
 
+/// Corrected data of the same numbering: whatever differs in an event makes its row one of the changed.
+#[test]
+fn a_delta_sees_every_part_of_an_event() {
+    let build = |event: Event<'static>| {
+        let mut builder = DatasetBuilder::default();
+        builder.push(&event).unwrap();
+        builder.build().unwrap()
+    };
+    let event = bought("ann", "mug", 1);
+    let base = build(event);
+    let others = [
+        bought("ann", "mug", 2),
+        on("ann", "mug", EventKind::View, 1000),
+        event.quantity(2.0),
+        event.value(1.0),
+        event.channel(Channel::Email),
+    ];
+    for other in others {
+        assert_eq!(Delta::between(&base, &build(other)).unwrap().rows().len(), 1, "{other:?}");
+    }
+    assert!(Delta::between(&base, &build(event)).unwrap().rows().is_empty());
+}
+
 /// The bar of the crate: at most 60 bytes an event in the finished dataset, keys and all.
 #[test]
 fn an_event_costs_at_most_sixty_bytes() {

@@ -2,8 +2,8 @@
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use likewise::testing::{ShopParams, SyntheticShop};
+use criterion::{Criterion, criterion_group, criterion_main};
+use likewise::testing::{ShopParams, SyntheticShop, Trial};
 use likewise::*;
 
 fn data(items: u32, events: u64) -> Dataset {
@@ -17,7 +17,6 @@ fn fit(c: &mut Criterion) {
     let mut group = c.benchmark_group("als/fit one iteration, 20k items, 500k events");
     group.sample_size(10);
     let data = data(20_000, 500_000);
-    println!("{}", data.summary());
     for (name, factors, solver) in [
         ("64 factors, 3 cg steps", 64, Solver::default()),
         ("64 factors, cholesky", 64, Solver::Cholesky),
@@ -47,11 +46,17 @@ fn request(c: &mut Criterion) {
     });
     let mut cx = Context::new(&data, &shelf, data.as_of());
     (cx.history, cx.session_len) = (&history, 5);
+    let mut trial = Trial::default();
+    c.bench_function("als/propose 100 of 20k and score them, folding in twice", |b| {
+        b.iter(|| trial.ask(&als, black_box(&cx), 100).len());
+    });
+    c.bench_function("als/propose 1000 of 20k and score them, folding in twice", |b| {
+        b.iter(|| trial.ask(&als, black_box(&cx), 1000).len());
+    });
     c.bench_function("als/explain one item, 55 in the history", |b| {
         b.iter(|| als.explain(black_box(&cx), ItemIdx::new(0), &mut ws));
     });
     c.bench_function("als/similar items among 20k", |b| b.iter(|| als.similar_items(black_box(history[0].item), 20)));
-    let _ = BatchSize::SmallInput;
 }
 
 criterion_group!(benches, fit, request);

@@ -3,9 +3,8 @@
 //! Four rows are added at a time, so that one pass over the result does four multiply-adds a number. Only the upper
 //! triangle is computed. Sums run in a fixed order: within a call in `f32`, four rows first; [`sum_blocks`] adds the
 //! results of blocks of rows in `f64`. No fused multiply-add, no library: the same bits on every machine.
-//!
-//! Measured against matrixmultiply (through ndarray) the plain loop is 2 to 3 times slower on AVX2 machines, but a Gram
-//! matrix is a tenth of an ALS half-step, and a model that is the same everywhere is worth that.
+//! A tuned matrix product would be faster, but a Gram matrix is a small part of an ALS half-step, and a library that
+//! picks its kernel by the machine would give each machine a model of its own.
 
 use super::dot::{axpy, axpy4};
 

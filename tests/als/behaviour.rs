@@ -7,10 +7,6 @@ use likewise::*;
 
 use crate::*;
 
-/// Pairs in which every shopper and item of a small block structure occurs, plus noise.
-
-/// Shoppers of `blocks` tastes; each misses a few items of their own block.
-
 #[test]
 fn planted_blocks_are_found() {
     let pairs = blocks(5, 20, 12);

@@ -104,7 +104,7 @@ fn cholesky_and_conjugate_gradients_agree() {
 #[test]
 fn folding_in_the_own_history_gives_the_stored_vector() {
     let data = dataset(&blocks(4, 15, 15));
-    let params = AlsParams { factors: 16, solver: Solver::Cholesky, ..AlsParams::default() };
+    let params = AlsParams { factors: 4, solver: Solver::Cholesky, ..AlsParams::default() };
     let als = fit(&params, &data, &Run::new(8));
     let cells = twin::dense(&params, &data);
     let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
@@ -119,7 +119,7 @@ fn folding_in_the_own_history_gives_the_stored_vector() {
             let exact: f64 = exact.iter().zip(y).map(|(x, y)| x * y).sum();
             let product = |x| f64::from(product(x, als.item_factors(ItemIdx::new(item)).unwrap()));
             assert!((product(stored) - exact).abs() < 1e-4, "stored: {} for {exact}", product(stored));
-            assert!((product(&folded) - exact).abs() < 1e-2, "folded in: {} for {exact}", product(&folded));
+            assert!((product(&folded) - exact).abs() < 1e-3, "folded in: {} for {exact}", product(&folded));
         }
     }
 }

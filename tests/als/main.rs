@@ -49,6 +49,7 @@ pub(crate) fn scores(als: &Als, data: &Dataset, history: &[Touch], session_len: 
     (0..data.n_items() as u32).map(|i| als.explain(&cx, ItemIdx::new(i), ws).value).collect()
 }
 
+/// A small block structure with noise: every shopper and item occurs.
 pub(crate) fn some_pairs() -> Vec<(usize, usize, f32)> {
     (0..12)
         .flat_map(|u| (0..9).map(move |i| (u, i)))
@@ -57,6 +58,7 @@ pub(crate) fn some_pairs() -> Vec<(usize, usize, f32)> {
         .collect()
 }
 
+/// Shoppers of `blocks` tastes; each misses a few items of their own block.
 pub(crate) fn blocks(blocks: usize, users: usize, items: usize) -> Vec<(usize, usize, f32)> {
     (0..blocks * users)
         .flat_map(|u| (0..blocks * items).map(move |i| (u, i)))

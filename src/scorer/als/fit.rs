@@ -27,7 +27,7 @@ impl Fit for Checked<AlsParams> {
     /// nothing cheaper equals it, and until then a fold-in serves new shoppers and new events.
     ///
     /// Progress is reported after every half-step; with a progress callback, and only then, the loss is computed, which
-    /// costs about a tenth of the fit.
+    /// costs three more passes over the pairs.
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Als, FitError> {
         let of = 2 * u64::from(self.iterations);
         run.step(0, of, None)?;

@@ -10,7 +10,8 @@
 //! of two clicks are better served by co-occurrence, and order and time play no part here.
 //!
 //! *Cost:* see [`Solver`] for the fit; `4 x factors` bytes an item and shopper row; scoring is one product of vectors an
-//! item; a fold-in, made once in `propose` and once in `score`, costs about as much as scoring 500 items.
+//! item; a fold-in, made once in `propose` and once in `score`, is eight steps of `factors² + 2 x history x
+//! factors` multiply-adds: for 55 items and 64 factors, as many as scoring 1,400 items.
 //!
 //! # References
 //! * Y. Hu, Y. Koren & C. Volinsky (2008): Collaborative filtering for implicit feedback datasets. ICDM.

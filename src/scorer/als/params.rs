@@ -36,7 +36,7 @@ pub enum Solver {
     /// By a few conjugate-gradient steps from the last iteration's solution: `O(steps x (pairs x factors + rows x
     /// factors²))` an iteration.
     ConjugateGradient {
-        /// Steps a row, `1..=1024`. With 3 the fit needs about as many iterations as with exact solves.
+        /// Steps a row, `1..=1024`.
         steps: u32,
     },
 }

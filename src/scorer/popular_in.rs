@@ -41,7 +41,7 @@ use crate::time::Span;
 /// | `prior` | 7 | 2^-10 to 2^20 | days of typical demand every item starts with |
 /// | `history` | 10 | 1 to 100 | latest items that choose values |
 /// | `place_half_life` | 3 | 2^-10 to 2^20 | places after which a history item has half the say |
-/// | `pool` | 200 | 1 to 1,000,000 | items a value that can be proposed |
+/// | `pool` | 50 | 1 to 1,000,000 | items a value that can be proposed |
 ///
 /// The score is `Σ share(value) × rate(item) / max rate in the value` over the values chosen that the item has: from 0
 /// to 1. Rates are as of [`Dataset::as_of`](crate::Dataset::as_of), not the request. An item counts as on sale from its
@@ -94,7 +94,7 @@ impl Default for PopularInParams {
             prior: 7.0,
             history: 10,
             place_half_life: 3.0,
-            pool: 200,
+            pool: 50,
         }
     }
 }

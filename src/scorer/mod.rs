@@ -107,7 +107,11 @@ pub(crate) fn opinion<S: Scorer + ?Sized>(
     item: ItemIdx,
     ws: &mut Workspace,
 ) -> (Option<f32>, Option<ItemIdx>) {
-    let mut one = ws.take_set(cx.shelf.n_items().max(item.as_usize() + 1));
+    let n_items = cx.shelf.n_items().max(scorer.extent().n_items);
+    if item.as_usize() >= n_items {
+        return (None, None);
+    }
+    let mut one = ws.take_set(n_items);
     one.insert(item);
     let (mut value, mut because) = ([0.0], [0]);
     let mut out = Scores::new(&one, &mut value, &mut because);

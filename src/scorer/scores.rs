@@ -18,7 +18,15 @@ impl Scored {
     /// The one order of the crate: higher score first, equal scores by ascending item index.
     #[must_use]
     pub fn order(&self, other: &Self) -> Ordering {
-        other.score.total_cmp(&self.score).then(self.item.cmp(&other.item))
+        other.key().cmp(&self.key())
+    }
+
+    /// Score and item in one number, the better the larger: one comparison without a branch, where `total_cmp` and then
+    /// `cmp` take two.
+    const fn key(&self) -> u64 {
+        let bits = self.score.to_bits();
+        let ascending = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
+        (ascending as u64) << 32 | !self.item.get() as u64
     }
 }
 

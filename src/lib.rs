@@ -83,7 +83,8 @@
         clippy::panic,
         clippy::print_stdout,
         clippy::print_stderr,
-        clippy::dbg_macro
+        clippy::dbg_macro,
+        clippy::disallowed_methods
     )
 )]
 

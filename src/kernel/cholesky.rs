@@ -83,10 +83,9 @@ pub(crate) mod tests {
             let best = (k..dim).max_by(|&i, &j| m[i][k].abs().total_cmp(&m[j][k].abs())).unwrap();
             m.swap(k, best);
             for i in (0..dim).filter(|&i| i != k) {
-                let f = m[i][k] / m[k][k];
-                for j in k..=dim {
-                    m[i][j] -= f * m[k][j];
-                }
+                let pivot = m[k].clone();
+                let f = m[i][k] / pivot[k];
+                m[i].iter_mut().zip(&pivot).skip(k).for_each(|(v, p)| *v -= f * p);
             }
         }
         (0..dim).map(|i| m[i][dim] / m[i][i]).collect()

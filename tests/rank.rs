@@ -127,7 +127,8 @@ fn basket_closures_and_expressions() {
     let odd = FilterFn::new("odd", |_: &Context<'_>, item: ItemIdx| item.get() % 2 == 1);
     assert_eq!(told(&filtered(&data, &[], odd), &anybody()), "b d");
 
-    let tagged = ["a", "b", "c"].map(|id| ItemRecord::new(id).tag("tags", "new").price(if id == "b" { 9.0 } else { 1.0 }));
+    let tagged =
+        ["a", "b", "c"].map(|id| ItemRecord::new(id).tag("tags", "new").price(if id == "b" { 9.0 } else { 1.0 }));
     let snapshot = serve(&data, &catalog_of(&tagged), Ranker::builder().only(Select::within("tags", ["new"])));
     let cheap = Select::Price { min: None, max: Some(5.0) };
     assert_eq!(told(&snapshot, &anybody()), "a b c");
@@ -160,7 +161,8 @@ fn cap(attribute: &str, max: usize, when_short: WhenShort) -> Checked<CapParams>
 fn marginal_relevance_by_hand() {
     let data = wares(&["a", "b", "c", "d"]);
     let home = |id| ItemRecord::new(id).category("category", "Home");
-    let records = [home("a"), home("b"), ItemRecord::new("c").category("category", "Home > Kitchen"), ItemRecord::new("d")];
+    let records =
+        [home("a"), home("b"), ItemRecord::new("c").category("category", "Home > Kitchen"), ItemRecord::new("d")];
     let list = |strength| {
         let one = Scripted::new("one", &data, &[("a", 1.0), ("b", 0.9), ("c", 0.8), ("d", 0.3)]).share();
         let ranker = as_is().scorer(one, 1.0).rerank(diverse(strength, Alike::Attribute("category".into())));
@@ -310,7 +312,9 @@ impl Scorer for Fickle {
 fn pages_fit_together_whatever_a_fallback_makes_of_its_limit() {
     let ids: Vec<String> = (0..300).map(|i| format!("i{i}")).collect();
     let data = wares(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let ranker = as_is().fallback(std::sync::Arc::new(Fickle(data.extent()))).fallback(std::sync::Arc::new(Fickle(data.extent())));
+    let ranker = as_is()
+        .fallback(std::sync::Arc::new(Fickle(data.extent())))
+        .fallback(std::sync::Arc::new(Fickle(data.extent())));
     let snapshot = serve(&data, &catalog_of(&[]), ranker);
     let whole = told(&snapshot, &anybody().k(usize::MAX));
     let pages: Vec<String> = (0..30).map(|p| told(&snapshot, &anybody().k(10).offset(10 * p))).collect();

@@ -424,10 +424,9 @@ impl Filler<'_, '_> {
     /// Whether a re-rank that stays strict refuses the item; one that relaxes may have refused it before that was asked.
     fn strictly_refused(&self, a: &Assembly, item: ItemIdx, score: f32) -> bool {
         let next = NextPlace { item, value: score, chosen: &a.chosen };
-        let mut strict = a.chain.iter().map(|&number| self.link(number)).filter(|l| l.when_short() == WhenShort::Strict);
-        strict.any(|link| {
-            link.value(&self.query.cx, next, &mut Memo::default()).is_none_or(|value| !value.is_finite())
-        })
+        let mut strict =
+            a.chain.iter().map(|&number| self.link(number)).filter(|l| l.when_short() == WhenShort::Strict);
+        strict.any(|link| link.value(&self.query.cx, next, &mut Memo::default()).is_none_or(|value| !value.is_finite()))
     }
 
     /// What a cap held back fills the places that would stay empty: by stage, then score.

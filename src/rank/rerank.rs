@@ -76,9 +76,7 @@ impl Binding<'_> {
         let id = self.shelf.attribute(attribute);
         match id.and_then(|id| Some((id, self.shelf.kind(id)?))) {
             Some((id, AttributeKind::Category | AttributeKind::Tags)) => Ok(id),
-            Some((_, kind)) => {
-                Err(BindError::WrongKind { who: who.to_owned(), attribute: attribute.to_owned(), kind })
-            }
+            Some((_, kind)) => Err(BindError::WrongKind { who: who.to_owned(), attribute: attribute.to_owned(), kind }),
             None => Err(BindError::NoAttribute { who: who.to_owned(), attribute: attribute.to_owned() }),
         }
     }

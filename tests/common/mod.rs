@@ -414,7 +414,9 @@ impl Scorer for Scripted {
 
     fn propose(&self, _: &Context<'_>, limit: usize, out: &mut Candidates<'_>, _: &mut Workspace) {
         match &self.proposals {
-            Some(items) => items.iter().for_each(|&item| drop(out.push(item))),
+            Some(items) => items.iter().for_each(|&item| {
+                let _ = out.push(item);
+            }),
             None => drop(out.extend(self.scores.iter().map(|s| s.item), limit)),
         }
     }

@@ -200,9 +200,11 @@ pub(crate) fn weigh(
     now: Timestamp,
 ) -> f32 {
     let sign = if kind == EventKind::Dislike { -1.0 } else { 1.0 };
-    let factor = w.quantity.factor(quantity) * value.map_or(1.0, |v| w.value.factor(v));
-    let fresh = w.half_life.map_or(1.0, |half_life| now.since(at).decay(half_life) as f32);
-    (sign * w.weight * factor * fresh).clamp(-f32::MAX, f32::MAX)
+    let factor = f64::from(w.quantity.factor(quantity)) * f64::from(value.map_or(1.0, |v| w.value.factor(v)));
+    let fresh = w.half_life.map_or(1.0, |half_life| now.since(at).decay(half_life));
+    // In f64, where no product of the three overflows: infinity times a faded zero would be NaN.
+    let weight = f64::from(sign * w.weight) * factor * fresh;
+    weight.clamp(f64::from(-f32::MAX), f64::from(f32::MAX)) as f32
 }
 
 impl Validate for EventWeights {

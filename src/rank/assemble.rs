@@ -134,6 +134,8 @@ pub(crate) struct Assembly {
     chosen: Vec<ItemIdx>,
     taken: ItemSet,
     held: Vec<HeldBack>,
+    /// The items of `held`.
+    waiting: ItemSet,
     /// Pending pins: place, rule, item. Last is next.
     pins: Vec<(usize, usize, ItemIdx)>,
     /// Pending slots: place, rule. Last is next.
@@ -185,6 +187,7 @@ impl Filler<'_, '_> {
         a.slots.clear();
         a.chain.clear();
         a.taken.reset(cx.shelf.n_items());
+        a.waiting.reset(cx.shelf.n_items());
         a.chain.extend(0..self.bound.reranks.len());
         for (r, (rule, bound)) in rules.iter().zip(&self.bound.rules).enumerate() {
             if !rule.applies(cx, &self.query.page) {
@@ -228,7 +231,7 @@ impl Filler<'_, '_> {
         for (&number, memo) in chain.iter().zip(memos) {
             let link = self.link(number);
             match link.value(&self.query.cx, NextPlace { item, value, chosen }, memo).filter(|v| v.is_finite()) {
-                Some(next) => value = next,
+                Some(next) => value = next + 0.0, // one zero: equal values stand by item number
                 None => return Verdict::Refused(link.when_short()),
             }
         }
@@ -343,6 +346,7 @@ impl Filler<'_, '_> {
     fn hold_back(&self, a: &mut Assembly, stage: usize, slot: usize, when_short: WhenShort) {
         if when_short == WhenShort::Relax {
             let (score, item) = (self.scores[slot], self.candidates.items()[slot]);
+            a.waiting.insert(item);
             a.held.push(HeldBack { stage, score, item, slot: Some(slot), fallback: None });
         }
     }
@@ -350,7 +354,7 @@ impl Filler<'_, '_> {
     /// Places one item from beyond the candidates, or holds it back.
     fn offer(&mut self, a: &mut Assembly, stage: usize, placed: Placed, ws: &mut Workspace) {
         while self.open() && self.place_by_rule(a, self.placed.len(), ws) {}
-        if !self.open() || Self::is_taken(a, placed.item) {
+        if !self.open() || Self::is_taken(a, placed.item) || a.waiting.contains(placed.item) {
             return;
         }
         a.fresh.fill(Memo::default());
@@ -359,22 +363,23 @@ impl Filler<'_, '_> {
             Verdict::Refused(WhenShort::Strict) => {}
             Verdict::Refused(WhenShort::Relax) => {
                 let Placed { item, score, slot, fallback, .. } = placed;
+                a.waiting.insert(item);
                 a.held.push(HeldBack { stage, score, item, slot, fallback });
             }
         }
     }
 
-    /// Walks down a fallback's own list, taking more of it until the places are filled or it ends.
+    /// Walks down a fallback's own list, taking more of it until the places are filled or it ends. How much is asked for
+    /// does not depend on the places: whatever a scorer makes of the limit, all pages are cuts out of one walk.
     fn fill_from_fallback(&mut self, a: &mut Assembly, f: usize, ws: &mut Workspace) {
         let scorer = &self.ranker.fallbacks[f];
         let n_items = self.query.cx.shelf.n_items();
         let mut walked = 0;
-        let mut asked = (2 * (self.query.places - self.placed.len())).clamp(32, n_items.max(32));
+        let mut asked = FIRST_ASKED;
         let mut known = ws.take_scored();
         while self.open() {
-            let (candidates, held) = (self.candidates, &a.held);
-            let elsewhere = |item| held.iter().any(|h| h.stage <= f && h.slot.is_none() && h.item == item);
-            let admit = |item: ItemIdx| !candidates.contains(item) && !elsewhere(item) && (self.admit)(item);
+            let candidates = self.candidates;
+            let admit = |item: ItemIdx| !candidates.contains(item) && (self.admit)(item);
             known.clear();
             let (got, unknown) = proposals(scorer.as_ref(), self.query, asked, &admit, ws, |all| {
                 known.extend(all.iter().map(|&(item, score)| crate::scorer::Scored { item, score }));
@@ -391,7 +396,7 @@ impl Filler<'_, '_> {
             if got < asked || asked >= n_items {
                 break;
             }
-            asked = asked.saturating_mul(4).min(n_items);
+            asked = (4 * asked).min(n_items);
         }
         ws.give_scored(known);
     }
@@ -407,14 +412,21 @@ impl Filler<'_, '_> {
             if !self.open() {
                 break;
             }
-            let known = self.candidates.contains(item) || a.held.iter().any(|h| h.item == item);
-            if !known && !Self::is_taken(a, item) && (self.admit)(item) {
+            if !self.candidates.contains(item) && !Self::is_taken(a, item) && (self.admit)(item) {
                 let placement = Placement::Catalogue;
                 self.offer(a, stage, Placed { item, score: 0.0, placement, slot: None, fallback: None }, ws);
             }
         }
-        let new = self.placed.len() - before;
+        let new = self.placed[before..].iter().filter(|p| p.placement == Placement::Catalogue).count();
         self.stages.push(StageReport { stage: Stage::Catalogue, asked: self.query.places - before, new, unknown: 0 });
+    }
+
+    /// Whether a re-rank that stays strict refuses the item; one that relaxes may have refused it before that was asked.
+    fn strictly_refused(&self, a: &Assembly, item: ItemIdx, score: f32) -> bool {
+        let next = NextPlace { item, value: score, chosen: &a.chosen };
+        let mut strict =
+            a.chain.iter().map(|&number| self.link(number)).filter(|l| l.when_short() == WhenShort::Strict);
+        strict.any(|link| link.value(&self.query.cx, next, &mut Memo::default()).is_none_or(|value| !value.is_finite()))
     }
 
     /// What a cap held back fills the places that would stay empty: by stage, then score.
@@ -426,7 +438,7 @@ impl Filler<'_, '_> {
             if !self.open() {
                 break;
             }
-            if !Self::is_taken(a, h.item) {
+            if !Self::is_taken(a, h.item) && !self.strictly_refused(a, h.item, h.score) {
                 let HeldBack { item, score, slot, fallback, .. } = *h;
                 self.place(a, Placed { item, score, placement: Placement::Relaxed, slot, fallback });
             }
@@ -434,6 +446,9 @@ impl Filler<'_, '_> {
         a.held = held;
     }
 }
+
+/// How much of a fallback's list is asked for at first; four times as much whenever that was not enough.
+const FIRST_ASKED: usize = 64;
 
 /// Asks a scorer for `limit` admitted items and hands them, with its own scores, to `take`; also says how many
 /// proposals named no item.

@@ -111,10 +111,11 @@ fn redistribute(columns: &mut [f32], n: usize, weights: &[Weighted]) {
     for slot in 0..n {
         let speaking: f32 =
             weights.iter().enumerate().filter(|(s, _)| !columns[s * n + slot].is_nan()).map(|(_, w)| w.weight).sum();
-        let factor = if speaking > 0.0 { all / speaking } else { 0.0 };
+        // In f64: a light voice alone must not become infinite.
+        let factor = if speaking > 0.0 { f64::from(all) / f64::from(speaking) } else { 0.0 };
         for s in 0..weights.len() {
             let x = &mut columns[s * n + slot];
-            *x = if x.is_nan() { 0.0 } else { *x * factor };
+            *x = if x.is_nan() { 0.0 } else { (f64::from(*x) * factor) as f32 };
         }
     }
 }

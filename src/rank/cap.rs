@@ -53,8 +53,7 @@ impl Validate for CapParams {
 
 impl RerankRecipe for Checked<CapParams> {
     fn bind(&self, to: Binding<'_>) -> Result<Arc<dyn Rerank>, BindError> {
-        let missing = || BindError::NoAttribute { who: "cap".to_owned(), attribute: self.attribute.clone() };
-        let attribute = to.shelf.attribute(&self.attribute).ok_or_else(missing)?;
+        let attribute = to.coded("cap", &self.attribute)?;
         let single = to.shelf.kind(attribute) == Some(AttributeKind::Category);
         Ok(Arc::new(Cap { attribute, single, max: self.max, when_short: self.when_short }))
     }

@@ -62,19 +62,14 @@ impl Validate for DiversityParams {
 
 impl RerankRecipe for crate::params::Checked<DiversityParams> {
     fn bind(&self, to: Binding<'_>) -> Result<Arc<dyn Rerank>, BindError> {
-        let who = || "diversity".to_owned();
         let alike = match &self.alike {
-            Alike::Attribute(name) => to
-                .shelf
-                .attribute(name)
-                .map(Likeness::Attribute)
-                .ok_or_else(|| BindError::NoAttribute { who: who(), attribute: name.clone() })?,
+            Alike::Attribute(name) => Likeness::Attribute(to.coded("diversity", name)?),
             Alike::Scorer(name) => to
                 .scorers
                 .iter()
                 .find(|s| s.name() == name)
                 .map(|s| Likeness::Scorer(Arc::clone(s)))
-                .ok_or_else(|| BindError::NoScorer { who: who(), scorer: name.clone() })?,
+                .ok_or_else(|| BindError::NoScorer { who: "diversity".to_owned(), scorer: name.clone() })?,
         };
         Ok(Arc::new(Diversity { strength: self.strength, alike }))
     }
@@ -96,7 +91,8 @@ impl Likeness {
     fn of(&self, cx: &Context<'_>, a: ItemIdx, b: ItemIdx) -> f32 {
         match self {
             Self::Attribute(attribute) => jaccard(cx.shelf.codes(a, *attribute), cx.shelf.codes(b, *attribute)),
-            Self::Scorer(scorer) => scorer.similarity(a, b).unwrap_or(0.0),
+            // A scorer of the shop's own may leave its range; NaN loses against every number below.
+            Self::Scorer(scorer) => scorer.similarity(a, b).unwrap_or(0.0).clamp(-1.0, 1.0),
         }
     }
 }

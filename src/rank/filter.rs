@@ -38,7 +38,8 @@ pub trait Filter: fmt::Debug + Send + Sync + 'static {
 /// Refuses what the shopper has touched by one of `kinds`, in the profile up to `now` or in the request's session.
 ///
 /// With `again_after`, an item comes back that long after the last such touch: a re-buy window for consumables. A
-/// purchase that was returned does not count as bought. `O(history)` a request.
+/// purchase does not count as bought once its return is in the dataset (a return in the request's session changes
+/// nothing yet). `O(history)` a request.
 ///
 /// # Example
 /// ```

@@ -175,7 +175,8 @@ impl RankerBuilder {
         self
     }
 
-    /// How many of the shopper's latest touches scorers may look at, 1 to 100,000 (default 500). Filters look at all.
+    /// How many of the shopper's latest touches scorers may look at, 1 to 100,000 (default 500): the session of the
+    /// request, always whole, then as many of the profile as are left. Filters look at all.
     pub fn history(mut self, touches: usize) -> Self {
         self.0.history = touches;
         self
@@ -202,7 +203,8 @@ impl RankerBuilder {
         for (preference, weight) in &ranker.preferences {
             preference.validate()?;
             if !(0.0..=1000.0).contains(weight) {
-                return Err(ParamError::new("weight of a preference", weight, "a finite number from 0 to 1000").into());
+                let param = format!("weight of preference {:?}", preference.name());
+                return Err(ParamError::new(param, weight, "a finite number from 0 to 1000").into());
             }
         }
         ranker.only.iter().try_for_each(Select::validate)?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::catalog::Shelf;
+use crate::catalog::{AttributeId, AttributeKind, Shelf};
 use crate::ids::ItemIdx;
 use crate::scorer::{Context, Scorer};
 
@@ -70,20 +70,42 @@ pub struct Binding<'a> {
     pub scorers: &'a [Arc<dyn Scorer>],
 }
 
+impl Binding<'_> {
+    /// The category or tags attribute `who` needs.
+    pub(crate) fn coded(&self, who: &str, attribute: &str) -> Result<AttributeId, BindError> {
+        let id = self.shelf.attribute(attribute);
+        match id.and_then(|id| Some((id, self.shelf.kind(id)?))) {
+            Some((id, AttributeKind::Category | AttributeKind::Tags)) => Ok(id),
+            Some((_, kind)) => Err(BindError::WrongKind { who: who.to_owned(), attribute: attribute.to_owned(), kind }),
+            None => Err(BindError::NoAttribute { who: who.to_owned(), attribute: attribute.to_owned() }),
+        }
+    }
+}
+
 /// Why a re-rank or rule cannot work in a snapshot.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
     /// The catalogue has no such attribute.
-    #[error("{who} needs the attribute {attribute:?}, which the catalogue does not have")]
+    #[error("{who} needs the attribute {attribute:?}, which the catalogue does not have; declare it in the catalogue")]
     NoAttribute {
         /// Who needs it.
         who: String,
         /// The attribute.
         attribute: String,
     },
+    /// An attribute whose values cannot be compared.
+    #[error("{who} needs a category or tags attribute; {attribute:?} is a {kind} attribute")]
+    WrongKind {
+        /// Who needs it.
+        who: String,
+        /// The attribute.
+        attribute: String,
+        /// What it is.
+        kind: AttributeKind,
+    },
     /// The ranker has no such scorer.
-    #[error("{who} needs the scorer {scorer:?}, which the ranker does not have")]
+    #[error("{who} needs the scorer {scorer:?}, which the ranker does not have; add it to the ranker")]
     NoScorer {
         /// Who needs it.
         who: String,

@@ -215,7 +215,10 @@ impl Rule {
             Audience::Everyone => true,
             Audience::Anonymous => cx.user.is_none(),
             Audience::Profiled => cx.user.is_some(),
-            Audience::FewerTouchesThan(n) => cx.history.len() < *n,
+            Audience::FewerTouchesThan(n) => {
+                let stored = cx.user.map_or(0, |user| cx.dataset.events_of(user).until(cx.now).len());
+                cx.session_len + stored < *n
+            }
             Audience::Segment(name) => page.segments.contains(&name.as_str()),
         };
         valid && here && meant

@@ -30,8 +30,8 @@ pub struct Context<'a> {
     pub shelf: &'a Shelf,
     /// The shopper's profile row; `None` for an anonymous or brand-new shopper.
     pub user: Option<UserIdx>,
-    /// What the shopper did, newest first: the session of the request, then the profile's events up to `now`, at most
-    /// the engine's history limit. Every item is below [`Shelf::n_items`].
+    /// What the shopper did, newest first: the session of the request, whole, then the profile's events up to `now`, as
+    /// far as the ranker's history limit leaves room. Every item is below [`Shelf::n_items`].
     pub history: &'a [Touch],
     /// How many touches at the head of `history` came with the request.
     pub session_len: usize,

@@ -30,13 +30,13 @@ pub enum Fate {
         /// How it came there.
         placement: Placement,
     },
-    /// Good enough to be a candidate, but not among the first `offset + k`.
+    /// Good enough to be a candidate, but not among the first `offset + k`, or held off by a strict cap.
     Outranked,
     /// Not proposed by any scorer; its score is what it would have been.
     NotProposed,
     /// Refused by these filters.
     Filtered {
-        /// Their names.
+        /// Their names; `exclude`, `candidates` and `only` for the request's own, `removed` for what left the catalogue.
         by: Vec<String>,
     },
     /// No such item.
@@ -105,6 +105,9 @@ impl Snapshot {
         }
         if query.candidates.is_some_and(|given| !given.contains(&item)) {
             by.push("candidates".to_owned());
+        }
+        if inner.shelf.is_removed(item) {
+            by.push("removed".to_owned());
         }
         let matches = |only: &CompiledSelect| only.matches(&inner.shelf, item, request.now);
         if !inner.bound.only.iter().chain(query.only).all(matches) {

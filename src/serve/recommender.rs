@@ -53,7 +53,9 @@ impl Recommender {
             let numbered = next.with_generation(generation);
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
             if current.generation() + 1 == generation {
-                *current = numbered;
+                let last = std::mem::replace(&mut *current, numbered);
+                drop(current);
+                drop(last); // may free a whole dataset: no reader waits for that
                 return generation;
             }
         }

@@ -118,7 +118,8 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Ranks these items and no others: a search result, a category page.
+    /// Ranks these items and no others: a search result, a category page. Only a pin rule of the ranker may put another
+    /// among them; give such rules a placement when they are not meant for search results.
     pub const fn candidates(mut self, items: &'a [&'a str]) -> Self {
         self.candidates = Some(items);
         self

@@ -63,12 +63,11 @@ impl Resolved {
         if !self.history.is_sorted_by_key(|t| std::cmp::Reverse(t.at)) {
             self.history.sort_by_key(|t| std::cmp::Reverse(t.at));
         }
-        self.history.truncate(inner.ranker.history);
         self.session_len = self.history.len();
         self.user = request.user.and_then(|who| data.user(who.user()));
         self.ignored.unknown_user = request.user.is_some() && self.user.is_none();
         if let Some(user) = self.user {
-            let room = inner.ranker.history - self.session_len;
+            let room = inner.ranker.history.saturating_sub(self.session_len);
             let known = data.events_of(user).until(request.now);
             self.history.extend(known.iter().rev().take(room).map(|e| {
                 let w = &inner.weights[e.kind.code() as usize];

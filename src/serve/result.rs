@@ -81,7 +81,7 @@ impl<'a> Recommendation<'a> {
         &self.list.contributions[self.entry.first as usize..self.entry.end as usize]
     }
 
-    /// The largest contribution: the reason to show. `None` for items that nobody has an opinion on.
+    /// The largest contribution above 0: the reason to show. `None` when nothing speaks for the item.
     #[must_use]
     pub fn reason(&self) -> Option<&'a Contribution> {
         self.contributions().iter().filter(|c| c.value > 0.0).reduce(|a, b| if b.value > a.value { b } else { a })

@@ -102,15 +102,10 @@ impl Snapshot {
     /// attribute or scorer that is not there.
     pub fn new(dataset: Arc<Dataset>, catalog: Arc<Catalog>, ranker: Arc<Ranker>) -> Result<Self, SnapshotError> {
         let shelf = Shelf::new(&dataset, catalog);
-        Self::assemble(0, dataset, shelf, ranker)
+        Self::assemble(dataset, shelf, ranker)
     }
 
-    fn assemble(
-        generation: u64,
-        dataset: Arc<Dataset>,
-        shelf: Shelf,
-        ranker: Arc<Ranker>,
-    ) -> Result<Self, SnapshotError> {
+    fn assemble(dataset: Arc<Dataset>, shelf: Shelf, ranker: Arc<Ranker>) -> Result<Self, SnapshotError> {
         let extent = dataset.extent();
         for scorer in ranker.scorers().iter().chain(ranker.fallbacks()) {
             let (name, fitted) = (scorer.name().to_owned(), scorer.extent());
@@ -125,28 +120,29 @@ impl Snapshot {
         let bound = Arc::new(Bound::new(&ranker, &dataset, &shelf)?);
         let weights = dataset.weights().by_code();
         let idle = Mutex::default();
-        Ok(Self { inner: Arc::new(Inner { generation, dataset, shelf, ranker, bound, weights, idle }) })
+        Ok(Self { inner: Arc::new(Inner { generation: 0, dataset, shelf, ranker, bound, weights, idle }) })
     }
 
-    /// The same with another catalogue: new prices, stock, attributes or items, nothing refitted.
+    /// The same with another catalogue: new prices, stock, attributes or items, nothing refitted. Generation 0 until it
+    /// is published.
     ///
     /// # Errors
     /// As [`Snapshot::new`].
     pub fn with_catalog(&self, catalog: Arc<Catalog>) -> Result<Self, SnapshotError> {
-        let Inner { generation, dataset, shelf, ranker, .. } = &*self.inner;
-        Self::assemble(*generation, Arc::clone(dataset), shelf.renewed(dataset, catalog), Arc::clone(ranker))
+        let Inner { dataset, shelf, ranker, .. } = &*self.inner;
+        Self::assemble(Arc::clone(dataset), shelf.renewed(dataset, catalog), Arc::clone(ranker))
     }
 
-    /// The same with another ranker: new weights, filters or rules, nothing refitted.
+    /// The same with another ranker: new weights, filters or rules, nothing refitted. Generation 0 until it is published.
     ///
     /// # Errors
     /// As [`Snapshot::new`].
     pub fn with_ranker(&self, ranker: Arc<Ranker>) -> Result<Self, SnapshotError> {
-        let Inner { generation, dataset, shelf, .. } = &*self.inner;
-        Self::assemble(*generation, Arc::clone(dataset), shelf.clone(), ranker)
+        let Inner { dataset, shelf, .. } = &*self.inner;
+        Self::assemble(Arc::clone(dataset), shelf.clone(), ranker)
     }
 
-    /// The same under another generation. Copies the 8 bytes an item of the shelf, binds nothing anew.
+    /// The same under another generation. Copies the 16 bytes an item of the shelf, binds nothing anew.
     pub(crate) fn with_generation(&self, generation: u64) -> Self {
         let Inner { dataset, shelf, ranker, bound, weights, .. } = &*self.inner;
         Self {

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test file uses its part
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use likewise::*;
 use proptest::prelude::*;
@@ -350,4 +351,127 @@ impl Asked {
         }
         f(request)
     }
+}
+
+/// A scorer that says what it was told, and counts how often it was asked to score.
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    name: String,
+    extent: Extent,
+    scores: Vec<Scored>,
+    /// Pushed as they are, whatever the limit, instead of the best of `scores`.
+    proposals: Option<Vec<ItemIdx>>,
+    alike: Vec<(ItemIdx, ItemIdx, f32)>,
+    pub(crate) asked: AtomicUsize,
+}
+
+impl Scripted {
+    pub(crate) fn new(name: &str, data: &Dataset, scores: &[(&str, f32)]) -> Self {
+        let scored = |&(id, score): &(&str, f32)| Scored { item: data.item(id).unwrap(), score };
+        let mut scores: Vec<Scored> = scores.iter().map(scored).collect();
+        scores.sort_by(Scored::order);
+        let (name, extent) = (name.to_owned(), data.extent());
+        Self { name, extent, scores, proposals: None, alike: Vec::new(), asked: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn extent(self, extent: Extent) -> Self {
+        Self { extent, ..self }
+    }
+
+    pub(crate) fn proposing(self, items: impl IntoIterator<Item = u32>) -> Self {
+        Self { proposals: Some(items.into_iter().map(ItemIdx::new).collect()), ..self }
+    }
+
+    /// Both ways round.
+    pub(crate) fn alike(mut self, a: u32, b: u32, how: f32) -> Self {
+        self.alike.push((ItemIdx::new(a), ItemIdx::new(b), how));
+        self.alike.push((ItemIdx::new(b), ItemIdx::new(a), how));
+        self
+    }
+
+    pub(crate) fn share(self) -> Arc<dyn Scorer> {
+        Arc::new(self)
+    }
+}
+
+impl Scorer for Scripted {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn extent(&self) -> Extent {
+        self.extent
+    }
+
+    fn score(&self, _: &Context<'_>, out: &mut Scores<'_>, _: &mut Workspace) {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        for s in &self.scores {
+            if let Some(slot) = out.slot_of(s.item) {
+                out.set(slot, s.score);
+            }
+        }
+    }
+
+    fn propose(&self, _: &Context<'_>, limit: usize, out: &mut Candidates<'_>, _: &mut Workspace) {
+        match &self.proposals {
+            Some(items) => items.iter().for_each(|&item| {
+                let _ = out.push(item);
+            }),
+            None => drop(out.extend(self.scores.iter().map(|s| s.item), limit)),
+        }
+    }
+
+    fn similarity(&self, a: ItemIdx, b: ItemIdx) -> Option<f32> {
+        self.alike.iter().find(|&&(x, y, _)| (x, y) == (a, b)).map(|&(_, _, how)| how)
+    }
+}
+
+/// A dataset of these items, numbered in this order, without an event.
+pub(crate) fn wares(ids: &[&str]) -> Arc<Dataset> {
+    stocked(ids, &[])
+}
+
+/// A dataset of these items, numbered in this order, with (user, item, kind, day) events.
+pub(crate) fn stocked(ids: &[&str], events: &[(&str, &str, EventKind, i64)]) -> Arc<Dataset> {
+    let mut builder = DatasetBuilder::new(Lineage::new(7));
+    builder.items(ids.iter().copied()).unwrap();
+    for &(user, item, kind, d) in events {
+        builder.push(&Event::new(Shopper::Profiled(consented(user)), item, kind, day(d))).unwrap();
+    }
+    Arc::new(builder.finish().unwrap())
+}
+
+/// A catalogue with a category, tags, a number and a text: `category`, `tags`, `size`, `note`.
+pub(crate) fn catalog_of(records: &[ItemRecord<'_>]) -> Arc<Catalog> {
+    let mut builder = CatalogBuilder::default()
+        .attribute("category", AttributeKind::Category)
+        .and_then(|b| b.attribute("tags", AttributeKind::Tags))
+        .and_then(|b| b.attribute("size", AttributeKind::Number))
+        .and_then(|b| b.attribute("note", AttributeKind::Text))
+        .unwrap();
+    records.iter().for_each(|record| builder.add(record).unwrap());
+    Arc::new(builder.build())
+}
+
+/// One scorer alone, on its own scale.
+pub(crate) fn as_is() -> RankerBuilder {
+    Ranker::builder().blend(Blend::WeightedSum { normalise: Normalise::AsIs, missing: Missing::Nothing })
+}
+
+pub(crate) fn serve(data: &Arc<Dataset>, catalog: &Arc<Catalog>, ranker: RankerBuilder) -> Snapshot {
+    Snapshot::new(Arc::clone(data), Arc::clone(catalog), Arc::new(ranker.build().unwrap())).unwrap()
+}
+
+/// A request of nobody in particular on day 100.
+pub(crate) fn anybody() -> Request<'static> {
+    Request::anonymous(day(100))
+}
+
+/// The ids of the list, joined by a blank: `"b c a"`.
+pub(crate) fn told(snapshot: &Snapshot, request: &Request<'_>) -> String {
+    snapshot.recommend(request).unwrap().ids().collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) fn scores_of(list: &Recommendations) -> Vec<f32> {
+    list.iter().map(|item| item.score()).collect()
 }

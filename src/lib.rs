@@ -107,8 +107,8 @@ pub mod source;
 pub mod testing;
 
 pub use catalog::{
-    AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord,
-    Select, SelectError, Shelf, UpdateReport,
+    AttributeId, AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect,
+    ItemRecord, Select, SelectError, Shelf, UpdateReport,
 };
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use catalog::{CatalogColumns, CatalogLoadError, CatalogReport};

@@ -88,6 +88,11 @@
     )
 )]
 
+/// The README's example compiles.
+#[cfg(all(doctest, feature = "csv"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod consent;
 mod event;
 mod ids;

@@ -89,7 +89,6 @@ pub(crate) fn fit(shop: &Shop) -> Result<RankerBuilder, Box<dyn Error>> {
         unless: KindSet::of(&[EventKind::Dislike]),
         recency: Recency::Time { half_life: Span::days(60) },
         items: 500, // one order of this shop's customers fills the default of 50
-        ..RecentParams::default()
     };
     // There are only purchases to learn from, but what a visitor looks at may ask for company too.
     let co_purchase = CoOccurrenceParams {

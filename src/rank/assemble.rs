@@ -206,7 +206,7 @@ impl Filler<'_, '_> {
                 _ => {}
             }
         }
-        a.pins.sort_unstable_by(|x, y| (y.0, y.1).cmp(&(x.0, x.1)));
+        a.pins.sort_unstable_by_key(|pin| std::cmp::Reverse((pin.0, pin.1)));
         a.slots.sort_unstable_by(|x, y| y.cmp(x));
         a.fresh.clear();
         a.fresh.resize(a.chain.len(), Memo::default());

@@ -26,41 +26,29 @@ struct Restock {
     width: f64,
 }
 
-/// What is known of one item's rhythm.
-#[derive(Debug)]
-struct Rhythm {
-    item: ItemIdx,
-    gaps: usize,
-    usual: Span,
-    waiting: Span,
-}
-
 impl Restock {
     fn new(data: &Dataset) -> Self {
         Self { extent: data.extent(), width: 0.4 }
     }
 
-    /// Calls `met` for each item with a rhythm. The buffer comes from the workspace, so that a warm one allocates nothing.
-    fn rhythms(&self, cx: &Context<'_>, ws: &mut Workspace, mut met: impl FnMut(Rhythm)) {
+    /// Calls `opinion(item, score)` for each item with a rhythm. The buffer comes from the workspace: a warm one allocates
+    /// nothing.
+    fn judge(&self, cx: &Context<'_>, ws: &mut Workspace, mut opinion: impl FnMut(ItemIdx, f32)) {
         let day = |touch: &Touch| touch.at.millis().div_euclid(86_400_000);
         let mut bought = ws.take_touches();
         let counts = |t: &&Touch| t.kind == EventKind::Purchase && t.item.as_usize() < self.extent.n_items;
         bought.extend(cx.history.iter().filter(counts));
         bought.sort_unstable_by_key(|t| (t.item, t.at));
         for of_item in bought.chunk_by(|a, b| a.item == b.item) {
-            let gaps = of_item.windows(2).filter(|pair| day(&pair[0]) != day(&pair[1])).count();
-            if let (Some(first), Some(last), 1..) = (of_item.first(), of_item.last(), gaps) {
-                let usual = Span::millis(last.at.since(first.at).as_millis() / gaps as i64);
-                met(Rhythm { item: first.item, gaps, usual, waiting: cx.now.since(last.at) });
+            let gaps = of_item.windows(2).filter(|pair| day(&pair[0]) != day(&pair[1])).count() as f64;
+            let (first, last) = (of_item[0], of_item[of_item.len() - 1]);
+            if gaps > 0.0 {
+                let usual = last.at.since(first.at).as_days() / gaps;
+                let z = (cx.now.since(last.at).as_days() / usual).ln() / self.width;
+                opinion(first.item, ((-0.5 * z * z).exp() * gaps / (gaps + 1.0)) as f32);
             }
         }
         ws.give_touches(bought);
-    }
-
-    fn worth(&self, rhythm: &Rhythm) -> f32 {
-        let z = (rhythm.waiting.as_days() / rhythm.usual.as_days()).ln() / self.width;
-        let sure = rhythm.gaps as f64 / (rhythm.gaps + 1) as f64;
-        ((-0.5 * z * z).exp() * sure) as f32
     }
 }
 
@@ -76,9 +64,9 @@ impl Scorer for Restock {
 
     /// One pass over the history, then one look-up an item: never candidates times history.
     fn score(&self, cx: &Context<'_>, out: &mut Scores<'_>, ws: &mut Workspace) {
-        self.rhythms(cx, ws, |rhythm| {
-            if let Some(slot) = out.slot_of(rhythm.item) {
-                out.set(slot, self.worth(&rhythm));
+        self.judge(cx, ws, |item, score| {
+            if let Some(slot) = out.slot_of(item) {
+                out.set(slot, score);
             }
         });
     }
@@ -86,7 +74,7 @@ impl Scorer for Restock {
     /// Not required, but who else would propose what only this scorer likes?
     fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
         let mut due = ws.take_scored();
-        self.rhythms(cx, ws, |rhythm| due.push(Scored { item: rhythm.item, score: self.worth(&rhythm) }));
+        self.judge(cx, ws, |item, score| due.push(Scored { item, score }));
         out.extend_top(&mut due, limit);
         ws.give_scored(due);
     }
@@ -110,10 +98,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let snapshot = Snapshot::new(shop.data, shop.catalog, Arc::new(ranker))?;
 
-    let id = std::env::args().nth(1).unwrap_or_else(|| "12682".to_owned());
-    let list = snapshot.recommend(&Request::profiled(customer(&id), now))?;
-    print_parts(&list, &id);
-    print_rhythms(&list, &id, now)?;
+    let id = "12682";
+    let list = snapshot.recommend(&Request::profiled(customer(id), now))?;
+    print_parts(&list, id);
+    print_rhythms(&list, id, now)?;
 
     let cake_stand = [SessionEvent::new("22423", EventKind::View, now)];
     let visitor = Request::anonymous(now).session(&cake_stand).k(3);
@@ -131,9 +119,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn print_parts(list: &Recommendations, id: &str) {
     let snapshot = list.snapshot();
     let names: Vec<&str> = snapshot.ranker().scorers().iter().map(|s| s.name()).collect();
-    println!("customer {id}: who says how much\n{:34}{} = score", "", names.join(" "));
+    println!("customer {id}: who says how much (a place is also a matter of diversity and caps)");
+    println!("{:34}{} = score", "", names.join(" "));
     for item in list.iter() {
-        print!("  {:<32.32}", title(snapshot, item.id()).to_lowercase());
+        print!("  {:<31.31} ", title(snapshot, item.id()).to_lowercase());
         for (scorer, width) in names.iter().map(|name| name.len()).enumerate() {
             let part = item.contributions().iter().find(|c| c.source == Source::Scorer(scorer));
             print!("{:>width$} ", part.map_or_else(|| ".".to_owned(), |part| format!("{:.2}", part.value)));
@@ -155,7 +144,7 @@ fn print_rhythms(list: &Recommendations, id: &str, now: Timestamp) -> Result<(),
             let events = snapshot.dataset().events_of(user);
             let mut days: Vec<String> = events.iter().filter(|e| e.item == item.item()).map(|e| date(e.at)).collect();
             days.dedup();
-            println!("  {:<32.32}{}", title(snapshot, item.id()).to_lowercase(), days.join(" "));
+            println!("  {:<31.31} {}", title(snapshot, item.id()).to_lowercase(), days.join(" "));
         }
     }
     Ok(())

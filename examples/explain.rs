@@ -15,7 +15,7 @@ use online_retail::{customer, title};
 fn main() -> Result<(), Box<dyn Error>> {
     let shop = online_retail::load()?;
     let now = shop.data.as_of();
-    let penny_goods = Action::Bury { items: Select::Price { min: None, max: Some(1.0) }, by: 0.2 };
+    let penny_goods = Action::Bury { items: Select::Price { min: None, max: Some(1.5) }, by: 0.2 };
     let ranker = online_retail::fit(&shop)?
         .prefer(Preference::PriceBand { width: 0.5 }, 0.3)
         .rule(Rule::new("penny goods", penny_goods))
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     print_fate(&snapshot, &request, first.id())?;
 
     println!("\nWhy not this one? It came close:");
-    let longer = snapshot.recommend(&request.k(40))?;
+    let longer = snapshot.recommend(&request.k(100))?;
     let near = longer.iter().skip(5).find(|item| item.contributions().iter().any(|c| c.value < 0.0));
     print_fate(&snapshot, &request, near.ok_or("nothing was buried")?.id())?;
 
@@ -78,7 +78,6 @@ fn print_fate(snapshot: &Snapshot, request: &Request<'_>, item: &str) -> Result<
 /// The root is the blended score; below it, what each source adds; below that, how a scorer came to its opinion, in
 /// units of its own.
 fn print_tree(snapshot: &Snapshot, node: &Explanation, depth: usize) {
-    const SHOWN: usize = 3;
     let name = |item: ItemIdx| title(snapshot, snapshot.item_id(item)).to_lowercase();
     let what = match &node.reason {
         Reason::Blend => "score".to_owned(),
@@ -90,13 +89,16 @@ fn print_tree(snapshot: &Snapshot, node: &Explanation, depth: usize) {
         other => format!("{other:?}"),
     };
     let value = node.value.map_or_else(String::new, |value| format!("{value:+.4}"));
-    println!("{:indent$}{what:<width$} {value:>9}", "", indent = 2 * depth, width = 60 - 2 * depth);
-    node.details
-        .iter()
-        .take(SHOWN.max(10 * usize::from(depth == 2)))
-        .for_each(|part| print_tree(snapshot, part, depth + 1));
-    if let Some(rest) = node.details.len().checked_sub(SHOWN).filter(|&rest| rest > 0 && depth > 2) {
-        println!("{:indent$}... and {rest} more", "", indent = 2 * depth + 2);
+    println!("{:indent$}{what:<width$.width$} {value:>9}", "", indent = 2 * depth, width = 60 - 2 * depth);
+    // Evidence is long: the loudest three.
+    let mut parts: Vec<&Explanation> = node.details.iter().collect();
+    let shown = if depth > 3 { 3 } else { parts.len() };
+    if depth > 3 {
+        parts.sort_by(|a, b| b.value.unwrap_or(0.0).abs().total_cmp(&a.value.unwrap_or(0.0).abs()));
+    }
+    parts.iter().take(shown).for_each(|part| print_tree(snapshot, part, depth + 1));
+    if parts.len() > shown {
+        println!("{:indent$}... and {} more", "", parts.len() - shown, indent = 2 * depth + 2);
     }
 }
 

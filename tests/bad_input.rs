@@ -1,0 +1,455 @@
+//! Input nobody should send, to the crate as a whole: a typed error that says what to do, or a sensible answer.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::*;
+use likewise::*;
+
+/// Every scorer of the crate, fitted.
+fn all_scorers(data: &Dataset, catalog: &Arc<Catalog>) -> Vec<Arc<dyn Scorer>> {
+    let shelf = Shelf::new(data, Arc::clone(catalog));
+    let train = TrainingSet::with_shelf(data, &shelf);
+    let co_view = CoOccurrenceParams { min_support: 1, ..CoOccurrenceParams::co_view() };
+    let als = AlsParams { factors: 4, iterations: 2, ..AlsParams::default() };
+    let recipes: [Box<dyn DynFit>; 8] = [
+        Box::new(PopularityParams::default().check().unwrap()),
+        Box::new(PopularInParams::default().check().unwrap()),
+        Box::new(TrendingParams::default().check().unwrap()),
+        Box::new(RecentParams::default().check().unwrap()),
+        Box::new(co_view.check().unwrap()),
+        Box::new(CrossOccurrenceParams::default().check().unwrap()),
+        Box::new(FrequentlyBoughtTogetherParams::default().check().unwrap()),
+        Box::new(als.check().unwrap()),
+    ];
+    let fit = |recipe: &Box<dyn DynFit>| recipe.fit_dyn(&train, &Run::new(3).threads(Parallelism::Serial)).unwrap();
+    recipes.iter().map(fit).collect()
+}
+
+/// Everything a ranker can have, at once.
+fn full(data: &Arc<Dataset>, catalog: &Arc<Catalog>) -> Snapshot {
+    let scorers = all_scorers(data, catalog);
+    let toys = Select::within("category", ["Toys"]);
+    let cap = Action::Cap { attribute: "tags".into(), max: 2, when_short: WhenShort::Relax };
+    let mut ranker = Ranker::builder()
+        .blend(Blend::WeightedSum { normalise: Normalise::MinMax, missing: Missing::Redistribute })
+        .filter(Available)
+        .filter(NotInBasket)
+        .filter(Seen { kinds: KindSet::of(&[EventKind::Purchase]), again_after: Some(Span::days(30)) })
+        .prefer(Preference::Fresh { half_life: Span::days(7) }, 0.1)
+        .prefer(Preference::PriceBand { width: 0.5 }, 0.1)
+        .rerank(DiversityParams::default().check().unwrap())
+        .rerank(CapParams::default().check().unwrap())
+        .rule(Rule::new("slot", Action::Slot { position: 1, items: toys.clone() }))
+        .rule(Rule::new("boost", Action::Boost { items: toys, by: 0.1 }))
+        .rule(Rule::new("pin", Action::Pin { item: "mug".into(), position: 2, filters: PinFilters::Respect }))
+        .rule(Rule::new("cap", cap))
+        .fallback(Arc::clone(&scorers[0]));
+    for scorer in scorers {
+        ranker = ranker.scorer(scorer, 1.0);
+    }
+    serve(data, catalog, ranker)
+}
+
+fn some_shop() -> (Arc<Dataset>, Arc<Catalog>) {
+    use EventKind::{Purchase, View};
+    let events = [
+        ("ann", "mug", View, 90),
+        ("ann", "tea", Purchase, 91),
+        ("bob", "mug", View, 92),
+        ("bob", "pot", View, 93),
+        ("cy", "pot", Purchase, 94),
+        ("cy", "tea", Purchase, 94),
+    ];
+    let data = stocked(&["mug", "tea", "pot"], &events);
+    let toy = |id| ItemRecord::new(id).category("category", "Toys").price(2.0).released(day(80));
+    (data, catalog_of(&[toy("mug"), toy("tea"), toy("pot"), toy("kite").tag("tags", "new")]))
+}
+
+/// Asks in every way there is, and checks what holds for any answer.
+fn ask_all_ways(snapshot: &Snapshot) {
+    let long = "x".repeat(10_000);
+    let known: Vec<String> =
+        (0..snapshot.shelf().n_items()).map(|i| snapshot.item_id(ItemIdx::new(i as u32)).to_owned()).collect();
+    let mut items: Vec<&str> = known.iter().map(String::as_str).collect();
+    items.extend(["", long.as_str(), "ghost"]);
+    let times = [Timestamp::MIN, Timestamp::from_millis(-1), Timestamp::default(), day(100), Timestamp::MAX];
+    let session: Vec<SessionEvent<'_>> = items
+        .iter()
+        .flat_map(|item| times.map(|at| (item, at)))
+        .zip([EventKind::View, EventKind::Purchase, EventKind::Rating, EventKind::Dislike].into_iter().cycle())
+        .zip([f32::NAN, f32::INFINITY, -1.0, 0.0, f32::MAX, f32::MIN_POSITIVE].into_iter().cycle())
+        .map(|(((item, at), kind), number)| {
+            let mut event = SessionEvent::new(item, kind, at);
+            event.quantity = number;
+            event.value = Some(number);
+            event
+        })
+        .collect();
+    let mut ws = Workspace::default();
+    for now in times {
+        for user in [None, Some("ann"), Some("nobody"), Some(""), Some(long.as_str())] {
+            for (k, offset) in
+                [(0, 0), (0, usize::MAX), (10, 0), (usize::MAX, 0), (1, usize::MAX), (usize::MAX, usize::MAX), (3, 1)]
+            {
+                for rich in [false, true] {
+                    let mut request = match user {
+                        Some(user) => Request::profiled(consented(user), now),
+                        None => Request::anonymous(now),
+                    };
+                    request = request.k(k).offset(offset);
+                    if rich {
+                        request = request.session(&session).basket(&items).exclude(&items[1..]).on_page_of(&long);
+                    }
+                    let list = snapshot.recommend_with(&request, &mut ws).unwrap();
+                    assert_eq!(list, snapshot.recommend(&request).unwrap());
+                    assert!(list.len() <= k.min(known.len()));
+                    assert!(offset == 0 || offset == 1 || list.is_empty());
+                    assert!(list.iter().all(|item| item.score().is_finite() && known.iter().any(|id| id == item.id())));
+                    assert_eq!(
+                        list.ignored().unknown_user,
+                        user.is_some_and(|user| snapshot.dataset().user(user).is_none())
+                    );
+                    let given = snapshot.recommend_with(&request.candidates(&items), &mut ws).unwrap();
+                    assert!(given.len() <= k.min(known.len()));
+                }
+            }
+            let request = Request::anonymous(now).session(&session);
+            for item in &items {
+                let explained = snapshot.explain(&request, item).unwrap();
+                assert_eq!(explained.fate == Fate::Unknown, !known.iter().any(|id| id == item));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_empty_shop() {
+    let mut builder = DatasetBuilder::default();
+    assert_eq!(builder.ingest(Vec::<Event<'_>>::new()).unwrap().accepted, 0);
+    let data = Arc::new(builder.finish().unwrap());
+    let snapshot = full(&data, &catalog_of(&[]));
+    ask_all_ways(&snapshot);
+    assert_eq!(told(&snapshot, &anybody()), "");
+    // Only a catalogue: it is shown in its order, as nobody has an opinion; the pin has its place.
+    let records = ["kite", "mug", "pot"].map(|id| ItemRecord::new(id).category("category", "Home"));
+    let snapshot = full(&data, &catalog_of(&records));
+    ask_all_ways(&snapshot);
+    let list = snapshot.recommend(&anybody()).unwrap();
+    assert_eq!(list.ids().collect::<Vec<_>>(), ["kite", "pot", "mug"]);
+    assert_eq!(list.get(0).unwrap().placement(), Placement::Catalogue);
+    // No scorer at all is a ranker too.
+    assert_eq!(told(&serve(&data, &catalog_of(&records), Ranker::builder()), &anybody().k(2)), "kite mug");
+}
+
+#[test]
+fn one_event_one_shopper_one_item() {
+    for kind in [EventKind::View, EventKind::Purchase, EventKind::Dislike, EventKind::Impression, EventKind::Return] {
+        let data = stocked(&[], &[("ann", "mug", kind, 90)]);
+        for catalog in [catalog_of(&[]), catalog_of(&[ItemRecord::new("mug").category("category", "Toys")])] {
+            let snapshot = full(&data, &catalog);
+            ask_all_ways(&snapshot);
+            assert_eq!(told(&snapshot, &anybody()), "mug");
+            let ann = Request::profiled(consented("ann"), day(100));
+            assert_eq!(told(&snapshot, &ann), if kind == EventKind::Purchase { "" } else { "mug" });
+        }
+    }
+}
+
+#[test]
+fn a_small_shop_asked_in_every_way() {
+    let (data, catalog) = some_shop();
+    let snapshot = full(&data, &catalog);
+    ask_all_ways(&snapshot);
+    assert_eq!(snapshot.recommend(&anybody().k(usize::MAX)).unwrap().len(), 4);
+    assert!(snapshot.recommend(&anybody().k(0)).unwrap().is_empty());
+}
+
+#[test]
+fn a_catalogue_with_dates_at_the_ends_of_time() {
+    let data = wares(&["a", "b", "c"]);
+    let records = [
+        ItemRecord::new("a").released(Timestamp::MIN).expires(Timestamp::MAX).price(f64::MAX),
+        ItemRecord::new("b").released(Timestamp::MAX).price(f64::MIN_POSITIVE),
+        ItemRecord::new("c").expires(Timestamp::MIN).price(0.0),
+    ];
+    let snapshot = full(&data, &catalog_of(&records));
+    ask_all_ways(&snapshot);
+    assert_eq!(told(&snapshot, &anybody()), "a");
+    let rule = |from, until| Rule {
+        from: Some(from),
+        until: Some(until),
+        ..Rule::new("r", Action::Pin { item: "c".into(), position: 0, filters: PinFilters::Override })
+    };
+    let always = serve(&data, &catalog_of(&[]), Ranker::builder().rule(rule(Timestamp::MIN, Timestamp::MAX)));
+    assert_eq!(told(&always, &Request::anonymous(Timestamp::MIN)), "c a b");
+    assert_eq!(told(&always, &Request::anonymous(Timestamp::MAX)), "a b c", "the end is not included");
+}
+
+/// The error's text, which must hold all of `parts`.
+fn says<T: std::fmt::Debug, E: std::error::Error>(outcome: Result<T, E>, parts: &[&str]) {
+    let text = outcome.unwrap_err().to_string();
+    assert!(parts.iter().all(|part| text.contains(part)), "{text:?} lacks one of {parts:?}");
+}
+
+const NO_WEIGHTS: [f32; 4] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0];
+
+#[test]
+fn weights_that_are_none() {
+    let data = wares(&["a"]);
+    let one = || Scripted::new("one", &data, &[]).share();
+    for bad in NO_WEIGHTS {
+        let got = bad.to_string();
+        let event = KindWeight { weight: bad, ..KindWeight::default() };
+        let weights = EventWeights::default().with(EventKind::View, event);
+        says(weights.check(), &["kinds[view].weight", &got, "a finite number from 0 to 1000000"]);
+        for bad in [bad, 0.0] {
+            let got = bad.to_string();
+            let expected = [r#"weight of scorer "one""#, &got, "a finite number above 0, up to 1000000"];
+            says(Ranker::builder().scorer(one(), bad).build(), &expected);
+            says(Ranker::builder().scorer_scaled(one(), bad, Normalise::Rank).build(), &expected);
+            let rrf = Ranker::builder().blend(Blend::ReciprocalRank { c: bad }).build();
+            says(rrf, &["reciprocal_rank.c", &got, "a finite number above 0, up to 1000000"]);
+            for action in [Action::Boost { items: Select::All, by: bad }, Action::Bury { items: Select::All, by: bad }]
+            {
+                let ranker = Ranker::builder().rule(Rule::new("sale", action)).build();
+                says(ranker, &[r#"rule "sale""#, "by", &got, "a finite number above 0, up to 1000"]);
+            }
+            let band = Ranker::builder().prefer(Preference::PriceBand { width: bad }, 1.0).build();
+            says(band, &["price_band.width", &got, "a finite number from 0.001 to 10"]);
+        }
+        let fresh = Preference::Fresh { half_life: Span::days(1) };
+        let expected = [r#"weight of preference "fresh""#, &got, "a finite number from 0 to 1000"];
+        says(Ranker::builder().prefer(fresh, bad).build(), &expected);
+        let mmr = DiversityParams { strength: bad, ..DiversityParams::default() }.check();
+        says(mmr, &["strength", &got, "a finite number from 0 to 1"]);
+    }
+    let never = Preference::Fresh { half_life: Span::ZERO };
+    says(Ranker::builder().prefer(never, 1.0).build(), &["fresh.half_life", "0", "a span above zero"]);
+    says(Ranker::builder().candidates(0).build(), &["candidates = 0", "a whole number from 1 to 1000000"]);
+    says(Ranker::builder().history(0).build(), &["history = 0", "a whole number from 1 to 100000"]);
+    says(Ranker::builder().history(usize::MAX).build(), &["history", "a whole number from 1 to 100000"]);
+    says(CapParams { max: 0, ..CapParams::default() }.check(), &["max = 0", "a whole number from 1 to 1000"]);
+}
+
+/// The largest numbers an event may carry, faded to nothing: infinity times zero must not become a weight.
+#[test]
+fn the_largest_numbers_have_finite_weights() {
+    let all = KindWeight {
+        weight: 1e6,
+        half_life: Some(Span::millis(1)),
+        quantity: Transform::Above { neutral: -1e6 },
+        value: Transform::Above { neutral: 0.0 },
+    };
+    let weights = EventWeights::default().with(EventKind::Rating, all).check().unwrap();
+    for (value, later) in [(f32::MAX, 0), (f32::MAX, 1_000_000), (f32::MIN, 1_000_000), (0.0, 0)] {
+        let now = Timestamp::from_millis(later);
+        let weight = weights.of(EventKind::Rating, f32::MAX, Some(value), Timestamp::default(), now);
+        assert!(weight.is_finite(), "{value} after {later} weighs {weight}");
+    }
+    let mut builder = DatasetBuilder::new(Lineage::new(7)).weights(weights);
+    for (user, at) in [("ann", 1), ("ann", 2), ("bob", 90)] {
+        let event = Event::new(Shopper::Profiled(consented(user)), "mug", EventKind::Rating, day(at));
+        builder.push(&event.quantity(f32::MAX).value(f32::MAX)).unwrap();
+    }
+    let data = Arc::new(builder.finish().unwrap());
+    ask_all_ways(&full(&data, &catalog_of(&[ItemRecord::new("mug").price(2.0)])));
+}
+
+#[test]
+fn rules_that_cannot_be_meant() {
+    let rule = |action| Ranker::builder().rule(Rule::new("r", action)).build();
+    let pin = |item: &str, position| Action::Pin { item: item.into(), position, filters: PinFilters::Respect };
+    let cap = |max| Action::Cap { attribute: "category".into(), max, when_short: WhenShort::Strict };
+    says(rule(pin("", 0)), &[r#"rule "r""#, "item", "an item id"]);
+    says(rule(pin("a", 10_000)), &["position = 10000", "a place from 0 to 9999"]);
+    says(rule(cap(0)), &[r#"rule "r""#, "max = 0", "a whole number from 1 to 1000"]);
+    says(rule(cap(1001)), &["max = 1001", "a whole number from 1 to 1000"]);
+    let slot = |items| Action::Slot { position: 0, items };
+    let none: [&str; 0] = [];
+    says(rule(slot(Select::items(none))), &[r#"rule "r""#, "`items` lists no values", "list at least one"]);
+    says(rule(slot(Select::Price { min: Some(f64::NAN), max: None })), &["`price` is NaN", "give a number"]);
+    let twisted = Select::Price { min: Some(2.0), max: Some(1.0) };
+    says(rule(Action::Boost { items: twisted.clone(), by: 1.0 }), &["min 2 > max 1", "swap them"]);
+    says(Ranker::builder().only(twisted).build(), &["min 2 > max 1", "swap them"]);
+
+    let times = |from, until| {
+        Ranker::builder()
+            .rule(Rule { from: Some(day(from)), until: Some(day(until)), ..Rule::new("r", pin("a", 0)) })
+            .build()
+    };
+    says(times(5, 4), &[r#"rule "r""#, "until = 345600000", "a time after from"]);
+    says(times(5, 5), &["a time after from"]);
+    says(Ranker::builder().rule(Rule::new("", pin("a", 0))).build(), &["id", "a name"]);
+    let twice = Ranker::builder().rule(Rule::new("r", pin("a", 0))).rule(Rule::new("r", pin("b", 1))).build();
+    says(twice, &[r#"rule id "r" is used twice"#, "one of its own"]);
+}
+
+#[test]
+fn what_a_ranker_needs_must_be_there_and_fit() {
+    let data = wares(&["a"]);
+    let bind =
+        |ranker: RankerBuilder| Snapshot::new(Arc::clone(&data), catalog_of(&[]), Arc::new(ranker.build().unwrap()));
+    let select = || Select::within("colour", ["red"]);
+    let unknown = ["no attribute `colour`", "check the spelling"];
+    says(bind(Ranker::builder().only(select())), &unknown);
+    says(
+        bind(Ranker::builder().rule(Rule::new("r", Action::Boost { items: select(), by: 1.0 }))),
+        &["rule \"r\"", unknown[0]],
+    );
+    let cap = |attribute: &str| CapParams { attribute: attribute.into(), ..CapParams::default() };
+    let alike = |alike| DiversityParams { alike, ..DiversityParams::default() }.check().unwrap();
+    let missing = ["the attribute \"colour\"", "declare it in the catalogue"];
+    says(bind(Ranker::builder().rerank(cap("colour").check().unwrap())), &missing);
+    says(bind(Ranker::builder().rerank(alike(Alike::Attribute("colour".into())))), &missing);
+    let rule = |attribute: &str| Action::Cap { attribute: attribute.into(), max: 1, when_short: WhenShort::Relax };
+    says(bind(Ranker::builder().rule(Rule::new("r", rule("colour")))), &["rule \"r\"", missing[0], missing[1]]);
+    let unknown = ["diversity needs the scorer \"als\"", "add it to the ranker"];
+    says(bind(Ranker::builder().rerank(alike(Alike::Scorer("als".into())))), &unknown);
+    // An attribute that is there, but has no values to count or compare.
+    for wrong in ["size", "note"] {
+        let unfit = ["needs a category or tags attribute", wrong];
+        says(bind(Ranker::builder().rerank(cap(wrong).check().unwrap())), &unfit);
+        says(bind(Ranker::builder().rerank(alike(Alike::Attribute(wrong.into())))), &unfit);
+        says(bind(Ranker::builder().rule(Rule::new("r", rule(wrong)))), &unfit);
+    }
+    // A request's own expression is an error of that request.
+    let snapshot = bind(Ranker::builder()).unwrap();
+    let (select, size) = (select(), Select::within("size", ["10"]));
+    says(snapshot.recommend(&anybody().only(&select)), &["`only`", "no attribute `colour`"]);
+    says(snapshot.recommend(&anybody().only(&size)), &["`size` is a number attribute", "a category or tags attribute"]);
+    says(snapshot.explain(&anybody().only(&select), "a"), &["`only`"]);
+    assert_eq!(told(&snapshot, &anybody()), "a", "and of that one only");
+}
+
+#[test]
+fn scorers_that_do_not_belong_together() {
+    let data = wares(&["a", "b"]);
+    let one = || Scripted::new("one", &data, &[("a", 1.0)]);
+    let twins = Ranker::builder().scorer(one().share(), 1.0).scorer(one().share(), 1.0).build();
+    says(twins, &[r#"two scorers are called "one""#, "another name"]);
+    let extent = data.extent();
+    let join = |extent| {
+        let ranker = |r: RankerBuilder| Snapshot::new(Arc::clone(&data), catalog_of(&[]), Arc::new(r.build().unwrap()));
+        let strange = || one().extent(extent).share();
+        [ranker(Ranker::builder().scorer(strange(), 1.0)), ranker(Ranker::builder().fallback(strange()))]
+    };
+    for outcome in join(Extent { lineage: Lineage::new(8), ..extent }) {
+        says(outcome, &[r#"scorer "one""#, "Lineage(8)", "Lineage(7)", "fit it on this data"]);
+    }
+    for later in [
+        Extent { n_items: 3, ..extent },
+        Extent { n_rows: extent.n_rows + 1, ..extent },
+        Extent { n_items: usize::MAX, ..extent },
+    ] {
+        for outcome in join(later) {
+            says(outcome, &[r#"scorer "one""#, "more than the dataset holds", "serve the later dataset"]);
+        }
+    }
+    for outcome in join(Extent { n_items: 0, n_rows: 0, ..extent }) {
+        assert_eq!(outcome.unwrap().recommend(&anybody()).unwrap().len(), 2, "of an earlier dataset is fine");
+    }
+}
+
+#[test]
+fn a_scorer_that_returns_what_is_no_number() {
+    let data = wares(&["a", "b", "c", "d", "e"]);
+    let wild = [("a", f32::NAN), ("b", f32::INFINITY), ("c", f32::MAX), ("d", f32::MIN), ("e", f32::NEG_INFINITY)];
+    let normalise = [Normalise::AsIs, Normalise::MinMax, Normalise::ZScore, Normalise::Rank, Normalise::Quantile];
+    let missing = [Missing::Nothing, Missing::Mean, Missing::Redistribute];
+    let sums = normalise.into_iter().flat_map(|n| missing.map(|m| Blend::WeightedSum { normalise: n, missing: m }));
+    for blend in sums.chain([Blend::ReciprocalRank { c: 60.0 }]) {
+        for weights in [[1.0, 1.0], [1e6, f32::MIN_POSITIVE]] {
+            let ranker = Ranker::builder()
+                .blend(blend)
+                .scorer(Scripted::new("wild", &data, &wild).share(), weights[0])
+                .scorer(Scripted::new("mild", &data, &[("a", 1.0), ("d", 1.0)]).share(), weights[1])
+                .fallback(Scripted::new("wild", &data, &wild).share());
+            let list = serve(&data, &catalog_of(&[]), ranker).recommend(&anybody()).unwrap();
+            assert_eq!(list.len(), 5, "no opinion is no reason to lose an item");
+            for item in list.iter() {
+                assert!(item.score().is_finite());
+                let sum: f32 = item.contributions().iter().map(|c| c.value).sum();
+                assert_eq!((sum + 0.0).to_bits(), item.score().to_bits());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_scorer_that_proposes_what_it_should_not() {
+    let data = wares(&["a", "b", "c", "d"]);
+    // Unknown items are counted, repeated ones are one, and what is beyond the limit is still judged.
+    let wild = Scripted::new("wild", &data, &[("a", 1.0), ("b", 2.0)]);
+    let wild = wild.proposing([u32::MAX, 4, 0, 0, 0, 1, 0, 2, 1, 77]).share();
+    let list = serve(&data, &catalog_of(&[]), as_is().scorer(wild, 1.0).candidates(2)).recommend(&anybody()).unwrap();
+    assert_eq!(list.ids().collect::<Vec<_>>(), ["b", "a", "c", "d"]);
+    let stage = list.stages()[0];
+    assert_eq!((stage.asked, stage.new, stage.unknown), (2, 3, 3));
+    // As a fallback.
+    let wild = Scripted::new("wild", &data, &[]).proposing([9, 3, 3, 3, 1]).share();
+    let list = serve(&data, &catalog_of(&[]), as_is().fallback(wild)).recommend(&anybody()).unwrap();
+    assert_eq!(list.ids().collect::<Vec<_>>(), ["d", "b", "a", "c"]);
+    assert_eq!(list.stages()[0].unknown, 1);
+}
+
+/// A re-rank that does what it must not.
+#[derive(Clone, Debug)]
+enum Wild {
+    Always(f32),
+    Rising,
+    NeverTwice,
+}
+
+impl Rerank for Wild {
+    fn name(&self) -> &str {
+        "wild"
+    }
+
+    fn value(&self, _: &Context<'_>, next: NextPlace<'_>, memo: &mut Memo) -> Option<f32> {
+        memo.value += 1.0;
+        match self {
+            Self::Always(value) => Some(*value),
+            Self::Rising => Some(next.value + (next.item.get() * 10 * next.chosen.len() as u32) as f32),
+            Self::NeverTwice => (memo.value < 2.0).then_some(next.value),
+        }
+    }
+}
+
+#[test]
+fn a_rerank_that_breaks_its_word() {
+    let data = wares(&["a", "b", "c"]);
+    let list = |wild: Wild| {
+        let one = Scripted::new("one", &data, &[("a", 3.0), ("b", 2.0), ("c", 1.0)]).share();
+        serve(&data, &catalog_of(&[]), as_is().scorer(one, 1.0).rerank(wild)).recommend(&anybody()).unwrap()
+    };
+    for none in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let list = list(Wild::Always(none));
+        assert_eq!(list.ids().collect::<Vec<_>>(), ["a", "b", "c"], "refused, so it comes at the end, by score");
+        assert!(list.iter().all(|item| item.placement() == Placement::Relaxed));
+    }
+    assert_eq!(list(Wild::Always(0.0)).ids().collect::<Vec<_>>(), ["a", "b", "c"], "all alike: by number");
+    // A value that rises is held to what it was: the order of the scores remains, and nothing is lost.
+    assert_eq!(list(Wild::Rising).ids().collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert_eq!(list(Wild::NeverTwice).len(), 3);
+}
+
+#[test]
+fn long_lists_of_exclusions_and_rules() {
+    let ids: Vec<String> = (0..20_000).map(|i| format!("i{i}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let data = wares(&ids);
+    let records: Vec<ItemRecord<'_>> = ids.iter().map(|id| ItemRecord::new(*id).category("category", "Toys")).collect();
+    let scores: Vec<(&str, f32)> = ids.iter().map(|id| (*id, 1.0)).collect();
+    let one = || Scripted::new("one", &data, &scores).share();
+    let cap = CapParams { max: 2, ..CapParams::default() }.check().unwrap();
+    let ranker = as_is().scorer(one(), 1.0).fallback(one()).fallback(one()).rerank(cap);
+    let snapshot = serve(&data, &catalog_of(&records), ranker);
+    let all_but_last = snapshot.recommend(&anybody().exclude(&ids[..19_999])).unwrap();
+    assert_eq!(all_but_last.ids().collect::<Vec<_>>(), ["i19999"]);
+    // A cap nearly everything hits: the whole catalogue is held back, and comes back in order.
+    let list = snapshot.recommend(&anybody().k(usize::MAX)).unwrap();
+    assert_eq!(list.len(), 20_000);
+    assert!(list.iter().is_sorted_by_key(|item| item.item()));
+}

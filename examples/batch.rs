@@ -5,8 +5,6 @@
 //! cargo run --release --example batch [lists.jsonl]
 //! ```
 
-#![allow(clippy::disallowed_methods)] // an example may look at the clock
-
 mod online_retail;
 
 use std::error::Error;

@@ -81,10 +81,16 @@ impl<'a> Recommendation<'a> {
         &self.list.contributions[self.entry.first as usize..self.entry.end as usize]
     }
 
-    /// The largest contribution above 0: the reason to show. `None` when nothing speaks for the item.
+    /// The reason to show: the largest contribution above 0 — or the largest that names an item of the shopper's own, if
+    /// it is at least half as large, as "because you viewed X" tells a shopper more. `None` when nothing speaks for the
+    /// item.
     #[must_use]
     pub fn reason(&self) -> Option<&'a Contribution> {
-        self.contributions().iter().filter(|c| c.value > 0.0).reduce(|a, b| if b.value > a.value { b } else { a })
+        let speaking = || self.contributions().iter().filter(|c| c.value > 0.0);
+        let larger = |a: &'a Contribution, b: &'a Contribution| if b.value > a.value { b } else { a };
+        let largest = speaking().reduce(larger)?;
+        let named = speaking().filter(|c| c.because.is_some()).reduce(larger);
+        Some(named.filter(|named| 2.0 * named.value >= largest.value).unwrap_or(largest))
     }
 }
 

@@ -23,8 +23,8 @@ fn all_scorers(data: &Dataset, catalog: &Arc<Catalog>) -> Vec<Arc<dyn Scorer>> {
         Box::new(FrequentlyBoughtTogetherParams::default().check().unwrap()),
         Box::new(als.check().unwrap()),
     ];
-    let fit = |recipe: &Box<dyn DynFit>| recipe.fit_dyn(&train, &Run::new(3).threads(Parallelism::Serial)).unwrap();
-    recipes.iter().map(fit).collect()
+    let run = Run::new(3).threads(Parallelism::Serial);
+    recipes.iter().map(|recipe| recipe.fit_dyn(&train, &run).unwrap()).collect()
 }
 
 /// Everything a ranker can have, at once.

@@ -64,7 +64,6 @@ pub struct Ranker {
 
 impl Ranker {
     /// An empty recipe: no scorers, no filters, weighted sum over min-max.
-    #[must_use]
     pub fn builder() -> RankerBuilder {
         RankerBuilder(Self {
             scorers: Vec::new(),

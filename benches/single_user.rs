@@ -4,7 +4,6 @@
 //! `cargo bench --bench single_user` gives the means; the percentiles of one request at a time:
 //! `cargo bench --bench single_user -- --percentiles` (10,000 requests after 1,000 for warming up).
 
-#[allow(clippy::disallowed_methods)] // a bench may look at the clock
 mod bench {
     use std::hint::black_box;
     use std::time::Instant;

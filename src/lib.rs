@@ -1,4 +1,78 @@
-//! Embeddable recommendation and personalisation for Rust shop backends.
+//! Embeddable recommendation and personalisation for Rust shop backends: events in, a blended, filtered, explained
+//! top-k out, in-process, for one shopper in microseconds and for all shoppers on all cores.
+//!
+//! No server, no JVM, no cloud account. The library reads no clock, draws no entropy, prints nothing and starts no
+//! thread: time, seed, parallelism and progress are arguments.
+//!
+//! # The way through
+//!
+//! ```text
+//! EventSource ─▶ DatasetBuilder ─▶ Dataset ─▶ Fit (checked params) ─▶ Scorer × n ─▶ Ranker ┐
+//! Catalog (attributes, price, stock, dates) ───────────────────────────────────────────────┼─▶ Snapshot ─▶ Recommender
+//!                                                                    Request ─▶ Recommendations ◀──┘
+//! ```
+//!
+//! 1. **Events** come from an [`EventSource`]: memory, [`Delimited`] text, [`JsonLines`], or your own. A
+//!    [`DatasetBuilder`] turns them into an immutable [`Dataset`] and accounts for every record it refused.
+//! 2. **Recipes** — plain parameters, [checked](Validate::check) — are [fitted](Fit) into [`Scorer`]s; see the table in
+//!    [`scorer`] for which to use.
+//! 3. A [`Ranker`] says how opinions are blended, what is filtered, preferred, diversified, and which [`Rule`]s hold.
+//! 4. A [`Snapshot`] joins dataset, [`Catalog`] and ranker; a [`Recommender`] swaps snapshots under running requests.
+//! 5. A [`Request`] names who, where and what is in hand; [`Recommendations`] carry items, scores that add up, reasons
+//!    with evidence, and an account of what ran dry, what rules did and what was not understood.
+//!
+//! # Example
+//!
+//! ```
+//! use std::sync::Arc;
+//! use likewise::*;
+//!
+//! // Who bought what: ann and bob share a taste, eve has another.
+//! let bought = [("ann", "tea"), ("ann", "mug"), ("bob", "tea"), ("bob", "mug"), ("bob", "honey"), ("eve", "saw")];
+//! let events = bought.iter().zip(1..).map(|(&(user, item), day)| {
+//!     let who = Shopper::Profiled(Consented::new(user, LawfulBasis::Contract));
+//!     Event::new(who, item, EventKind::Purchase, Timestamp::from_secs(day * 86_400))
+//! });
+//! let mut builder = DatasetBuilder::new(Lineage::new(1));
+//! builder.ingest(FromIter(events))?;
+//! let data = Arc::new(builder.finish()?);
+//!
+//! let together = CoOccurrenceParams { unit: PairUnit::Shopper, min_support: 1, ..CoOccurrenceParams::co_purchase() };
+//! let together = together.check()?.fit(&(&*data).into(), &Run::new(42))?;
+//! let popular = PopularityParams::default().check()?.fit(&(&*data).into(), &Run::new(42))?;
+//! let ranker = Ranker::builder()
+//!     .scorer(Arc::new(together), 1.0)
+//!     .scorer(Arc::new(popular), 0.1)
+//!     .filter(Seen { kinds: KindSet::of(&[EventKind::Purchase]), again_after: None })
+//!     .build()?;
+//! let snapshot = Snapshot::new(data.clone(), Arc::new(Catalog::default()), Arc::new(ranker))?;
+//!
+//! let ann = Consented::new("ann", LawfulBasis::Contract);
+//! let list = snapshot.recommend(&Request::profiled(ann, data.as_of()).k(1))?;
+//! let first = list.get(0).unwrap();
+//! assert_eq!(first.id(), "honey");
+//! assert_eq!(first.reason().unwrap().code, ReasonCode::BoughtTogether);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Words
+//!
+//! * **Shopper row**: the events of one consented profile, or of one anonymous session. Only the former has an id.
+//! * **Touch**: one thing the shopper of a request did with an item, as known at the request's time.
+//! * **Candidate**: an item some scorer proposed and every filter admits; what is scored.
+//! * **No opinion**: a scorer's silence on a candidate. It is not zero; [`Missing`] says what it counts.
+//! * **Fold-in**: the factors of a shopper the model was not fitted on, from their history alone.
+//! * **Generation**: the number of a published snapshot; every result names it.
+//! * **Lineage**: an append-only numbering of shoppers and items; models and datasets of one lineage fit together.
+//!
+//! # Features
+//!
+//! | feature | default | brings |
+//! |---|---|---|
+//! | `csv` | yes | delimited text for events and catalogues |
+//! | `json` | yes | JSON lines for events and catalogues |
+//! | `gzip` | yes | `.gz` files for both |
+//! | `testing` | no | the conformance suite for your own scorers, and a synthetic shop |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -9,9 +83,15 @@
         clippy::panic,
         clippy::print_stdout,
         clippy::print_stderr,
-        clippy::dbg_macro
+        clippy::dbg_macro,
+        clippy::disallowed_methods
     )
 )]
+
+/// The README's example compiles.
+#[cfg(all(doctest, feature = "csv"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod consent;
 mod event;
@@ -32,8 +112,8 @@ pub mod source;
 pub mod testing;
 
 pub use catalog::{
-    AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord,
-    Select, SelectError, Shelf, UpdateReport,
+    AttributeId, AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect,
+    ItemRecord, Select, SelectError, Shelf, UpdateReport,
 };
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use catalog::{CatalogColumns, CatalogLoadError, CatalogReport};

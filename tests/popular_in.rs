@@ -112,6 +112,24 @@ fn a_catalogue_that_changed_is_matched_by_name() {
 }
 
 #[test]
+fn long_on_sale_without_a_sale_is_not_new() {
+    let mut builder = CatalogBuilder::default().attribute("category", AttributeKind::Category).unwrap();
+    for (id, day) in [("i0", 100), ("dud", 0), ("coming", 200)] {
+        let released = Timestamp::from_millis(day * DAY);
+        builder.add(&ItemRecord::new(id).category("category", "a").released(released)).unwrap();
+    }
+    let mut numbered = DatasetBuilder::default();
+    numbered.items(["i0", "dud", "coming"]).unwrap();
+    push(&mut numbered, &[(1, 0, 100)]);
+    let numbered = numbered.finish().unwrap();
+    let shelf = Shelf::new(&numbered, builder.build().into());
+    let scores = on_page(&fit(&plain(), &numbered, &shelf), &numbered, &shelf, "i0");
+    // Mean m: "coming" gets 2 m / 2, the dud of 101 days 2 m / 103.
+    let ratio = scores[1].unwrap() / scores[2].unwrap();
+    assert!((ratio - 2.0 / 103.0).abs() < 1e-6, "{scores:?}");
+}
+
+#[test]
 fn without_the_attribute_there_is_no_fit() {
     let data = data(&[(1, 0, 0)]);
     let recipe = plain().check().unwrap();

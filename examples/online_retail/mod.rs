@@ -27,7 +27,8 @@ pub(crate) fn load() -> Result<Shop, Box<dyn Error>> {
         .session("InvoiceNo")
         .also("Description");
     let builder = CatalogBuilder::default().attribute("title", AttributeKind::Text)?;
-    let catalog = Arc::new(Mutex::new(builder.attribute("family", AttributeKind::Tags)?));
+    let builder = builder.attribute("family", AttributeKind::Tags)?.attribute("words", AttributeKind::Tags)?;
+    let catalog = Arc::new(Mutex::new(builder));
 
     // Every sold line also says what the item is called and costs; the latest line wins.
     let wares = Arc::clone(&catalog);
@@ -35,6 +36,7 @@ pub(crate) fn load() -> Result<Shop, Box<dyn Error>> {
         let title = row.get("Description")?.trim();
         let price = row.value()?;
         let ware = ItemRecord::new(row.item()).price(price.into()).text("title", title).tag("family", family(title));
+        let ware = title.split_whitespace().fold(ware, |ware, word| ware.tag("words", word));
         wares.lock().ok()?.add(&ware).ok()
     };
     let source = Delimited::open(file, columns)?
@@ -86,7 +88,7 @@ pub(crate) fn fit(shop: &Shop) -> Result<RankerBuilder, Box<dyn Error>> {
         kinds: bought,
         unless: KindSet::of(&[EventKind::Dislike]),
         recency: Recency::Time { half_life: Span::days(60) },
-        ..RecentParams::default()
+        items: 500, // one order of this shop's customers fills the default of 50
     };
     // There are only purchases to learn from, but what a visitor looks at may ask for company too.
     let co_purchase = CoOccurrenceParams {

@@ -207,10 +207,27 @@ pub(crate) fn weigh(
     weight.clamp(f64::from(-f32::MAX), f64::from(f32::MAX)) as f32
 }
 
-impl Validate for EventWeights {
+impl Validate for KindWeight {
     fn table() -> &'static [ParamSpec] {
         const TABLE: &[ParamSpec] = &[
             ParamSpec::real("weight", 0.0, 1e6, "what one event of the kind counts"),
+            ParamSpec::typed("half_life", "any span", "after how long it counts half"),
+            ParamSpec::typed("quantity", "caps above 0", "what the number of units does"),
+            ParamSpec::typed("value", "caps above 0", "what the price or the rating does"),
+        ];
+        TABLE
+    }
+
+    fn validate(&self) -> Result<(), ParamError> {
+        check_range::<Self>("weight", self.weight.into())?;
+        self.quantity.validate("quantity")?;
+        self.value.validate("value")
+    }
+}
+
+impl Validate for EventWeights {
+    fn table() -> &'static [ParamSpec] {
+        const TABLE: &[ParamSpec] = &[
             ParamSpec::typed("kinds", "each kind once", "weight per kind"),
             ParamSpec::typed("cancels", "two different kinds each", "what takes back what"),
         ];
@@ -219,10 +236,7 @@ impl Validate for EventWeights {
 
     fn validate(&self) -> Result<(), ParamError> {
         for (i, (kind, w)) in self.kinds.iter().enumerate() {
-            check_range::<Self>("weight", w.weight.into())
-                .map_err(|e| ParamError { param: format!("kinds[{kind}].weight"), ..e })?;
-            w.quantity.validate(&format!("kinds[{kind}].quantity"))?;
-            w.value.validate(&format!("kinds[{kind}].value"))?;
+            w.validate().map_err(|e| ParamError { param: format!("kinds[{kind}].{}", e.param), ..e })?;
             if self.kinds[..i].iter().any(|(other, _)| other == kind) {
                 return Err(ParamError::new("kinds", kind, "each kind once"));
             }

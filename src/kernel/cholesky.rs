@@ -3,6 +3,7 @@
 //! Row-major and upper triangular, so that every inner loop runs along a row. Four pivot rows are finished, then taken
 //! off everything below in one pass (a right-looking factorisation in panels of four).
 
+use super::dispatch::vectorised;
 use super::dot::{axpy, axpy4, dot};
 
 /// The matrix is not positive definite, or rounding made it so.
@@ -15,10 +16,15 @@ pub(crate) struct NotPositiveDefinite {
 
 const PANEL: usize = 4;
 
-/// Replaces the upper triangle of the row-major `dim x dim` matrix `a` by `U`. What is below it is never read.
-///
-/// `dim³ / 6` multiply-adds.
-pub(crate) fn factor(a: &mut [f32], dim: usize) -> Result<(), NotPositiveDefinite> {
+vectorised! {
+    /// Replaces the upper triangle of the row-major `dim x dim` matrix `a` by `U`. What is below it is never read.
+    ///
+    /// `dim³ / 6` multiply-adds.
+    fn factor = factor_body(a: &mut [f32], dim: usize) -> Result<(), NotPositiveDefinite>
+}
+
+#[inline(always)]
+fn factor_body(a: &mut [f32], dim: usize) -> Result<(), NotPositiveDefinite> {
     for start in (0..dim).step_by(PANEL) {
         let end = (start + PANEL).min(dim);
         let (panel, below) = a[start * dim..].split_at_mut((end - start) * dim);
@@ -47,8 +53,13 @@ pub(crate) fn factor(a: &mut [f32], dim: usize) -> Result<(), NotPositiveDefinit
     Ok(())
 }
 
-/// Replaces `b` by the `x` of `Uᵀ U x = b`. `dim²` multiply-adds.
-pub(crate) fn solve(u: &[f32], dim: usize, b: &mut [f32]) {
+vectorised! {
+    /// Replaces `b` by the `x` of `Uᵀ U x = b`. `dim²` multiply-adds.
+    fn solve = solve_body(u: &[f32], dim: usize, b: &mut [f32])
+}
+
+#[inline(always)]
+fn solve_body(u: &[f32], dim: usize, b: &mut [f32]) {
     for (k, row) in u.chunks_exact(dim).enumerate() {
         b[k] /= row[k];
         axpy(-b[k], &row[k + 1..], &mut b[k + 1..]);
@@ -72,10 +83,9 @@ pub(crate) mod tests {
             let best = (k..dim).max_by(|&i, &j| m[i][k].abs().total_cmp(&m[j][k].abs())).unwrap();
             m.swap(k, best);
             for i in (0..dim).filter(|&i| i != k) {
-                let f = m[i][k] / m[k][k];
-                for j in k..=dim {
-                    m[i][j] -= f * m[k][j];
-                }
+                let pivot = m[k].clone();
+                let f = m[i][k] / pivot[k];
+                m[i].iter_mut().zip(&pivot).skip(k).for_each(|(v, p)| *v -= f * p);
             }
         }
         (0..dim).map(|i| m[i][dim] / m[i][i]).collect()

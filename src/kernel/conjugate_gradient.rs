@@ -4,6 +4,7 @@
 //! `O(dim² + observed x dim)` a step instead of `O(observed x dim² + dim³)` (Takács, Pilászy & Tikk 2011,
 //! "Applications of the conjugate gradient method for implicit feedback collaborative filtering").
 
+use super::dispatch::vectorised;
 use super::dot::{axpy, dot};
 use super::normal::NormalEquations;
 
@@ -15,10 +16,18 @@ pub(crate) struct Scratch<'a> {
     pub(crate) image: &'a mut [f32],
 }
 
-/// Improves `x` by at most `steps` steps towards the solution of `A x = b`. Every step lowers `½ xᵀ A x - bᵀ x`.
-///
-/// Stops early once the residual is down to what rounding leaves (`1e-6` of `b`), where further steps would only wander.
-pub(crate) fn improve(system: &NormalEquations<'_>, b: &[f32], x: &mut [f32], steps: usize, s: &mut Scratch<'_>) {
+vectorised! {
+    /// Improves `x` by at most `steps` steps towards the solution of `A x = b`. Every step lowers `½ xᵀ A x - bᵀ x`.
+    ///
+    /// Stops early once the residual is down to what rounding leaves (`1e-6` of `b`), where further steps would only
+    /// wander.
+    fn improve = improve_body(
+        system: &NormalEquations<'_>, b: &[f32], x: &mut [f32], steps: usize, s: &mut Scratch<'_>,
+    )
+}
+
+#[inline(always)]
+fn improve_body(system: &NormalEquations<'_>, b: &[f32], x: &mut [f32], steps: usize, s: &mut Scratch<'_>) {
     s.residual.copy_from_slice(b);
     if x.iter().any(|&v| v != 0.0) {
         system.apply(x, s.image);

@@ -1,9 +1,11 @@
 //! Inner products of `f32` slices, summed in 16 lanes so that the compiler vectorises them under strict float rules.
 
+use super::dispatch::vectorised;
+
 const LANES: usize = 16;
 
 /// `sum(a[i] * b[i])` over the shorter of the two, always in the same order of additions.
-#[inline]
+#[inline(always)]
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let n = a.len().min(b.len());
     let (a, b) = (&a[..n], &b[..n]);
@@ -27,7 +29,7 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// `y += a * x`.
-#[inline]
+#[inline(always)]
 pub(crate) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
     for (y, x) in y.iter_mut().zip(x) {
         *y += a * x;
@@ -35,12 +37,37 @@ pub(crate) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
 }
 
 /// `y += a[0] * x[0] + .. + a[3] * x[3]`: four [`axpy`]s for one pass over `y`. All slices are as long as `y`.
-#[inline]
+#[inline(always)]
 pub(crate) fn axpy4(a: [f32; 4], x: [&[f32]; 4], y: &mut [f32]) {
     let n = y.len();
     let [x0, x1, x2, x3] = x.map(|x| &x[..n]);
     for j in 0..n {
         y[j] += (a[0] * x0[j] + a[1] * x1[j]) + (a[2] * x2[j] + a[3] * x3[j]);
+    }
+}
+
+vectorised! {
+    /// The [`dot`] of `x` with each row of `rows`, which lie end to end, into `out`. Same bits as `dot` row by row.
+    fn dots = dots_body(rows: &[f32], x: &[f32], out: &mut [f32])
+}
+
+#[inline(always)]
+fn dots_body(rows: &[f32], x: &[f32], out: &mut [f32]) {
+    for (row, out) in rows.chunks_exact(x.len().max(1)).zip(out) {
+        *out = dot(row, x);
+    }
+}
+
+vectorised! {
+    /// The [`dot`] of `x` with the rows `index` of `rows`, which lie end to end, into `out`. Same bits as `dot`.
+    fn dots_at = dots_at_body(rows: &[f32], index: &[u32], x: &[f32], out: &mut [f32])
+}
+
+#[inline(always)]
+fn dots_at_body(rows: &[f32], index: &[u32], x: &[f32], out: &mut [f32]) {
+    for (&i, out) in index.iter().zip(out) {
+        let start = i as usize * x.len();
+        *out = dot(&rows[start..start + x.len()], x);
     }
 }
 
@@ -59,8 +86,33 @@ mod tests {
             let mut y = b.clone();
             axpy(2.0, &a, &mut y);
             prop_assert!(y.iter().zip(a.iter().zip(&b)).all(|(y, (a, b))| *y == 2.0 * a + b));
+            let n = a.len();
+            let rows: Vec<f32> = [&a[..], &b, &a].concat();
+            let (mut all, mut some) = ([0.0; 3], [0.0; 2]);
+            dots(&rows, &a, &mut all);
+            dots_at(&rows, &[2, 1], &a, &mut some);
+            if n > 0 {
+                prop_assert_eq!(all, [dot(&a, &a), plain, dot(&a, &a)]);
+                prop_assert_eq!(some, [dot(&a, &a), plain]);
+            }
             axpy4([1.0, -2.0, 3.0, 5.0], [&a, &b, &b, &a], &mut y);
             prop_assert!(y.iter().zip(a.iter().zip(&b)).all(|(y, (a, b))| *y == 8.0 * a + 2.0 * b));
+        }
+    }
+
+    #[test]
+    fn wide_and_baseline_give_the_same_bits() {
+        let mut rng = crate::kernel::rng::SplitMix64::new(5);
+        for dim in [1, 3, 16, 17, 64, 100] {
+            let rows: Vec<f32> = (0..20 * dim).map(|_| rng.normal()).collect();
+            let x: Vec<f32> = (0..dim).map(|_| rng.normal()).collect();
+            let (mut wide, mut baseline) = (vec![0.0; 20], vec![0.0; 20]);
+            dots(&rows, &x, &mut wide);
+            dots_body(&rows, &x, &mut baseline);
+            assert_eq!(
+                wide.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+                baseline.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+            );
         }
     }
 }

@@ -6,9 +6,11 @@
 //! A tuned matrix product would be faster, but a Gram matrix is a small part of an ALS half-step, and a library that
 //! picks its kernel by the machine would give each machine a model of its own.
 
+use super::dispatch::vectorised;
 use super::dot::{axpy, axpy4};
 
 /// Adds `Σ w y yᵀ` over `rows` of `dim` numbers to the upper triangle of the row-major `dim x dim` matrix `out`.
+#[inline(always)]
 pub(crate) fn add_weighted<'a>(out: &mut [f32], dim: usize, rows: impl Iterator<Item = (&'a [f32], f32)>) {
     let mut rows = rows.fuse();
     loop {
@@ -31,8 +33,13 @@ pub(crate) fn add_weighted<'a>(out: &mut [f32], dim: usize, rows: impl Iterator<
     }
 }
 
-/// The upper triangle of `Yᵀ Y` for one block of rows laid end to end.
-pub(crate) fn block(rows: &[f32], dim: usize) -> Vec<f32> {
+vectorised! {
+    /// The upper triangle of `Yᵀ Y` for one block of rows laid end to end.
+    fn block = block_body(rows: &[f32], dim: usize) -> Vec<f32>
+}
+
+#[inline(always)]
+fn block_body(rows: &[f32], dim: usize) -> Vec<f32> {
     let mut out = vec![0.0; dim * dim];
     add_weighted(&mut out, dim, rows.chunks_exact(dim).map(|row| (row, 1.0)));
     out

@@ -3,6 +3,7 @@
 pub(crate) mod accumulate;
 pub(crate) mod cholesky;
 pub(crate) mod conjugate_gradient;
+mod dispatch;
 pub(crate) mod dot;
 pub(crate) mod gram;
 pub(crate) mod normal;

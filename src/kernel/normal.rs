@@ -1,5 +1,6 @@
 //! The normal equations of one row of a weighted least-squares factorisation, without forming their matrix.
 
+use super::dispatch::vectorised;
 use super::dot::{axpy, axpy4, dot};
 use super::gram::add_weighted;
 
@@ -25,12 +26,13 @@ pub(crate) struct NormalEquations<'a> {
 }
 
 impl<'a> NormalEquations<'a> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn row(&self, index: u32) -> &'a [f32] {
         let start = index as usize * self.dim;
         &self.rows[start..start + self.dim]
     }
 
+    #[inline(always)]
     fn observed(&self) -> impl Iterator<Item = (&'a [f32], f32)> + '_ {
         self.index.iter().zip(self.excess).map(|(&i, &e)| (self.row(i), e))
     }
@@ -38,10 +40,11 @@ impl<'a> NormalEquations<'a> {
     /// Writes `b`. `observed x dim`.
     pub(crate) fn right_side(&self, b: &mut [f32]) {
         b.fill(0.0);
-        self.observed().for_each(|(y, e)| axpy(self.base + e, y, b));
+        sum_rows(b, self);
     }
 
     /// Writes `A p`. `dim² + 2 x observed x dim`.
+    #[inline(always)]
     pub(crate) fn apply(&self, p: &[f32], out: &mut [f32]) {
         let dim = self.dim;
         for (out, p) in out.iter_mut().zip(p) {
@@ -74,8 +77,30 @@ impl<'a> NormalEquations<'a> {
     pub(crate) fn form(&self, a: &mut [f32]) {
         a.copy_from_slice(self.gram);
         (0..self.dim).for_each(|i| a[i * self.dim + i] += self.ridge);
-        add_weighted(a, self.dim, self.observed());
+        add_rows(a, self);
     }
+}
+
+vectorised! {
+    /// Adds `Σ (base + e) y` over the observed rows to `b`.
+    fn sum_rows = sum_rows_body(b: &mut [f32], system: &NormalEquations<'_>)
+}
+
+#[inline(always)]
+fn sum_rows_body(b: &mut [f32], system: &NormalEquations<'_>) {
+    for (y, e) in system.observed() {
+        axpy(system.base + e, y, b);
+    }
+}
+
+vectorised! {
+    /// Adds `Σ e y yᵀ` over the observed rows to the upper triangle of `a`.
+    fn add_rows = add_rows_body(a: &mut [f32], system: &NormalEquations<'_>)
+}
+
+#[inline(always)]
+fn add_rows_body(a: &mut [f32], system: &NormalEquations<'_>) {
+    add_weighted(a, system.dim, system.observed());
 }
 
 #[cfg(test)]

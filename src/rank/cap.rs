@@ -99,6 +99,9 @@ impl Rerank for Cap {
     }
 
     fn value(&self, cx: &Context<'_>, next: NextPlace<'_>, memo: &mut Memo) -> Option<f32> {
+        if next.chosen.is_empty() {
+            return Some(next.value); // most candidates are never asked again: look nothing up for them
+        }
         let full = if self.single { self.leaf_is_full(cx, next, memo) } else { self.any_value_is_full(cx, next) };
         (!full).then_some(next.value)
     }

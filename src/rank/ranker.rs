@@ -47,16 +47,16 @@ pub enum RankerError {
 /// let ranker = Ranker::builder().scorer(Arc::new(popular), 1.0).filter(Available).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ranker {
     pub(crate) scorers: Vec<Arc<dyn Scorer>>,
     pub(crate) weights: Vec<Weighted>,
     pub(crate) blend: Blend,
     pub(crate) fallbacks: Vec<Arc<dyn Scorer>>,
-    pub(crate) filters: Vec<Box<dyn Filter>>,
+    pub(crate) filters: Vec<Arc<dyn Filter>>,
     pub(crate) only: Vec<Select>,
     pub(crate) preferences: Vec<(Preference, f32)>,
-    pub(crate) reranks: Vec<Box<dyn RerankRecipe>>,
+    pub(crate) reranks: Vec<Arc<dyn RerankRecipe>>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) candidates: usize,
     pub(crate) history: usize,
@@ -78,6 +78,17 @@ impl Ranker {
             candidates: 200,
             history: 500,
         })
+    }
+
+    /// The same with other rules in place of its own: nothing else changes, nothing is fitted. Serve it with
+    /// [`Snapshot::with_ranker`](crate::Snapshot::with_ranker).
+    ///
+    /// # Errors
+    /// [`RankerError::Rule`] when one of them cannot be meant, or two share an id.
+    pub fn with_rules(&self, rules: impl IntoIterator<Item = Rule>) -> Result<Self, RankerError> {
+        let rules: Vec<Rule> = rules.into_iter().collect();
+        validate_all(&rules)?;
+        Ok(Self { rules, ..self.clone() })
     }
 
     /// The scorers of the blend, in the order they were added.
@@ -105,8 +116,8 @@ impl Ranker {
     }
 }
 
-/// Collects a [`Ranker`].
-#[derive(Debug)]
+/// Collects a [`Ranker`]. A clone shares the scorers, so that variants of one recipe cost no fit.
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct RankerBuilder(Ranker);
 
@@ -140,7 +151,7 @@ impl RankerBuilder {
 
     /// Adds a hard filter.
     pub fn filter(mut self, filter: impl Filter) -> Self {
-        self.0.filters.push(Box::new(filter));
+        self.0.filters.push(Arc::new(filter));
         self
     }
 
@@ -158,7 +169,7 @@ impl RankerBuilder {
 
     /// Adds a re-rank; several act one after the other on each place.
     pub fn rerank(mut self, rerank: impl RerankRecipe) -> Self {
-        self.0.reranks.push(Box::new(rerank));
+        self.0.reranks.push(Arc::new(rerank));
         self
     }
 

@@ -176,8 +176,6 @@ impl Buckets {
                     }
                 });
             }
-            // The next pass must not take this one's marks for its own.
-            met = Met::default();
             Ok(())
         };
         let mut next = vec![0usize; n_items + 1];

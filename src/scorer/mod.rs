@@ -2,6 +2,21 @@
 //!
 //! A scorer comes in three steps: a recipe ([`Checked`](crate::Checked) parameters, which implement [`Fit`]), a fitted
 //! model (a [`Scorer`], immutable, shared by all threads), and one request ([`Context`], [`Scores`], [`Workspace`]).
+//!
+//! | scorer | answers | anonymous | new item | proposes | fit | query | update |
+//! |---|---|---|---|---|---|---|---|
+//! | [`Popularity`] | what do many want? | yes | no | yes | events | candidates | exact |
+//! | [`PopularIn`] | what do many want in this category? | with page or session | yes | yes | events | values × pool | exact |
+//! | [`Trending`] | what is wanted more than before? | yes | no | yes | events | candidates | exact |
+//! | [`Recent`] | what did the shopper look at lately? | with session | yes | yes | nothing | history | nothing to do |
+//! | [`CoOccurrence`] | what goes with what they touched? | with session or page | no | yes | Σ row² | history × neighbours | exact |
+//! | [`CrossOccurrence`] | the same, from several kinds of touch to one target | with session or page | no | yes | Σ row² a kind | as above a kind | exact |
+//! | [`FrequentlyBoughtTogether`] | what completes the basket? | yes | no | yes | Σ basket² | basket × neighbours | exact |
+//! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
+//!
+//! "Anonymous: with session" means that a request without profile gets an opinion as soon as it carries a session, page
+//! or basket. "New item" means an item without any event. "Exact" updates touch only what changed and equal a rebuild bit
+//! for bit. Freshness and price are no scorers but [preferences](crate::Preference).
 
 mod als;
 mod bucket;

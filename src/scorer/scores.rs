@@ -278,7 +278,7 @@ mod tests {
         let (mut admitted, mut refused) = (ItemSet::default(), ItemSet::default());
         admitted.reset(5);
         refused.reset(5);
-        let even = |item: ItemIdx| item.get() % 2 == 0;
+        let even = |item: ItemIdx| item.get().is_multiple_of(2);
         let mut out = Candidates::new(&mut admitted, &mut refused, 5, &even);
         let mut scored: Vec<Scored> = (0..7).map(|i| Scored { item: ItemIdx::new(i), score: i as f32 }).collect();
         assert_eq!(out.extend_top(&mut scored, 2), 2);

@@ -133,7 +133,9 @@ impl Snapshot {
         sink: impl FnMut(Answer<'_, 's>) -> Flow + Send,
     ) -> Result<BatchReport, BatchError> {
         let data = self.dataset();
-        self.recommend_batch(data.users().map(|user| request(data.user_key(user))), run, sink)
+        // Anonymous rows are not asked for: only the count tells a progress bar the true end.
+        let users = data.users().take(data.users().count());
+        self.recommend_batch(users.map(|user| request(data.user_key(user))), run, sink)
     }
 
     fn answer_block(&self, block: &[Request<'_>], run: &Run<'_>) -> Result<Vec<List>, Cancelled> {

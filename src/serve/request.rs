@@ -100,6 +100,12 @@ impl<'a> Request<'a> {
         request
     }
 
+    /// Who asks, if it is a shopper who may be profiled: the key of an [`Answer`](crate::Answer) in a batch.
+    #[must_use]
+    pub const fn user(&self) -> Option<Consented<'a>> {
+        self.user
+    }
+
     /// What happened in the running session, in any order.
     pub const fn session(mut self, events: &'a [SessionEvent<'a>]) -> Self {
         self.session = events;

@@ -23,12 +23,17 @@ impl Factors {
         self.of.as_slice().unwrap_or_default() // always in row-major order
     }
 
+    /// Whether anything is known about a row.
+    #[inline]
+    pub(super) fn is_known(&self, row: usize) -> bool {
+        self.norms.get(row).is_some_and(|&norm| norm > 0.0)
+    }
+
     /// The vector of a row, if anything is known about it.
     #[inline]
     pub(super) fn known(&self, row: usize) -> Option<&[f32]> {
-        let known = self.norms.get(row).is_some_and(|&norm| norm > 0.0);
         let dim = self.of.ncols();
-        known.then(|| &self.flat()[row * dim..(row + 1) * dim])
+        self.is_known(row).then(|| &self.flat()[row * dim..(row + 1) * dim])
     }
 
     pub(super) fn cosine(&self, a: usize, b: usize) -> Option<f32> {

@@ -7,7 +7,7 @@ use super::params::AlsParams;
 use super::row::Fixed;
 use crate::dataset::{Dataset, Extent, MemoryReport};
 use crate::ids::{ItemIdx, UserIdx};
-use crate::kernel::dot::dot;
+use crate::kernel::dot::{dots, dots_at};
 use crate::scorer::{Candidates, Context, Explanation, ReasonCode, Scored, Scorer, Scores, Workspace};
 use crate::time::Timestamp;
 
@@ -82,11 +82,19 @@ impl Scorer for Als {
     /// names it.
     fn score(&self, cx: &Context<'_>, out: &mut Scores<'_>, ws: &mut Workspace) {
         let Some(x) = self.taste(cx, ws) else { return };
+        let (mut known, mut slots) = (ws.take_indices(0), ws.take_indices(0));
         for (slot, item) in out.items().iter().enumerate() {
-            if let Some(y) = self.item_factors(*item) {
-                out.set(slot, dot(&x, y));
+            if self.items.is_known(item.as_usize()) {
+                known.push(item.get());
+                slots.push(slot as u32);
             }
         }
+        let mut products = ws.take_floats(known.len());
+        dots_at(self.items.flat(), &known, &x, &mut products);
+        slots.iter().zip(&products).for_each(|(&slot, &score)| out.set(slot as usize, score));
+        ws.give_floats(products);
+        ws.give_indices(slots);
+        ws.give_indices(known);
         ws.give_floats(x);
     }
 
@@ -97,11 +105,13 @@ impl Scorer for Als {
         }
         let Some(x) = self.taste(cx, ws) else { return };
         let mut scored = ws.take_scored();
-        let items = (0..self.extent.n_items as u32).map(ItemIdx::new);
-        let scores = items.filter_map(|item| Some(Scored { item, score: dot(&x, self.item_factors(item)?) + 0.0 }));
-        scored.extend(scores.filter(|s| s.score.is_finite()));
+        let mut products = ws.take_floats(self.extent.n_items);
+        dots(self.items.flat(), &x, &mut products);
+        let scores = products.iter().enumerate().map(|(i, p)| Scored { item: ItemIdx::new(i as u32), score: p + 0.0 });
+        scored.extend(scores.filter(|s| s.score.is_finite() && self.items.is_known(s.item.as_usize())));
         out.extend_top(&mut scored, limit);
         ws.give_scored(scored);
+        ws.give_floats(products);
         ws.give_floats(x);
     }
 

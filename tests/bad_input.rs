@@ -23,8 +23,8 @@ fn all_scorers(data: &Dataset, catalog: &Arc<Catalog>) -> Vec<Arc<dyn Scorer>> {
         Box::new(FrequentlyBoughtTogetherParams::default().check().unwrap()),
         Box::new(als.check().unwrap()),
     ];
-    let fit = |recipe: &Box<dyn DynFit>| recipe.fit_dyn(&train, &Run::new(3).threads(Parallelism::Serial)).unwrap();
-    recipes.iter().map(fit).collect()
+    let run = Run::new(3).threads(Parallelism::Serial);
+    recipes.iter().map(|recipe| recipe.fit_dyn(&train, &run).unwrap()).collect()
 }
 
 /// Everything a ranker can have, at once.
@@ -436,7 +436,7 @@ fn a_rerank_that_breaks_its_word() {
 }
 
 #[test]
-fn long_lists_of_exclusions_and_rules() {
+fn long_lists_and_a_cap_that_nearly_everything_hits() {
     let ids: Vec<String> = (0..20_000).map(|i| format!("i{i}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let data = wares(&ids);
@@ -448,6 +448,8 @@ fn long_lists_of_exclusions_and_rules() {
     let snapshot = serve(&data, &catalog_of(&records), ranker);
     let all_but_last = snapshot.recommend(&anybody().exclude(&ids[..19_999])).unwrap();
     assert_eq!(all_but_last.ids().collect::<Vec<_>>(), ["i19999"]);
+    let full_basket = snapshot.recommend(&anybody().basket(&ids).candidates(&ids).k(2)).unwrap();
+    assert_eq!(full_basket.ids().collect::<Vec<_>>(), ["i0", "i1"]);
     // A cap nearly everything hits: the whole catalogue is held back, and comes back in order.
     let list = snapshot.recommend(&anybody().k(usize::MAX)).unwrap();
     assert_eq!(list.len(), 20_000);

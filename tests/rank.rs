@@ -381,9 +381,9 @@ proptest! {
         let data = wares(&names);
         let script: Vec<(&str, f32)> = names.iter().copied().zip(scores.iter().copied()).collect();
         let mut one = Scripted::new("one", &data, &script);
-        for a in 0..names.len() {
-            for b in a + 1..names.len() {
-                one = one.alike(a as u32, b as u32, alike[a][b]);
+        for (a, row) in alike.iter().enumerate().take(names.len()) {
+            for (b, &how) in row.iter().enumerate().take(names.len()).skip(a + 1) {
+                one = one.alike(a as u32, b as u32, how);
             }
         }
         let records: Vec<ItemRecord<'_>> =

@@ -5,7 +5,7 @@
 //! is chosen, that is an upper bound: only the top has to be looked at again (Minoux 1978). With 1,000 candidates, MMR
 //! and a cap this asks for a few dozen values a place instead of a thousand.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::pipeline::{Query, Stage, StageReport};
@@ -209,8 +209,8 @@ impl Filler<'_, '_> {
                 _ => {}
             }
         }
-        a.pins.sort_unstable_by_key(|&(place, rule, _)| std::cmp::Reverse((place, rule)));
-        a.slots.sort_unstable_by(|x, y| y.cmp(x));
+        a.pins.sort_unstable_by_key(|&(position, rule, _)| Reverse((position, rule)));
+        a.slots.sort_unstable_by_key(|&slot| Reverse(slot));
         a.fresh.clear();
         a.fresh.resize(a.chain.len(), Memo::default());
         a.memos.clear();

@@ -64,7 +64,8 @@ use crate::ids::ItemIdx;
 ///   means nothing);
 /// * an item's score does not depend on which other items are candidates;
 /// * items at or beyond [`Extent::n_items`] get no opinion, unless it comes from the catalogue alone;
-/// * [`propose`](Scorer::propose) names existing items only, at most `limit`, best first by the scorer's own score.
+/// * [`propose`](Scorer::propose) names existing items it has an opinion on, at most `limit`, best first by its own
+///   score; for a larger `limit`, more of the same list.
 pub trait Scorer: fmt::Debug + Send + Sync + 'static {
     /// A short name, unique among the scorers of a ranker.
     fn name(&self) -> &str;

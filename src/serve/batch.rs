@@ -57,7 +57,8 @@ impl Snapshot {
     /// order. Each equals [`Snapshot::recommend`] bit for bit, for any number of threads.
     ///
     /// Nothing of size requests x k is held: the sink takes each list as it comes, and ends the batch with
-    /// [`Flow::Stop`]. `run` carries parallelism, cancellation and progress (steps are requests; `of` is the iterator's
+    /// [`Flow::Stop`]. With [`Parallelism::Pool`] it runs on a thread of the pool: it must not wait for other work of that
+    /// pool. `run` carries parallelism, cancellation and progress (steps are requests; `of` is the iterator's
     /// upper size hint, or 0 when it has none).
     ///
     /// # Errors

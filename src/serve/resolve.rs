@@ -7,7 +7,7 @@ use crate::catalog::CompiledSelect;
 use crate::dataset::weigh;
 use crate::ids::{ItemIdx, UserIdx};
 use crate::rank::{Page, Query};
-use crate::scorer::{Context, Touch};
+use crate::scorer::{Context, ItemSet, Touch};
 
 /// The resolved parts of a request, in buffers that are reused.
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Resolved {
     user: Option<UserIdx>,
     history: Vec<Touch>,
     session_len: usize,
-    basket: Vec<ItemIdx>,
+    basket: ItemSet,
     context_item: Option<ItemIdx>,
     exclude: Vec<ItemIdx>,
     candidates: Vec<ItemIdx>,
@@ -36,13 +36,9 @@ impl Resolved {
         if let Some(only) = request.only {
             self.only.compile_into(only, data, shelf)?;
         }
-        self.basket.clear();
-        for id in request.basket {
-            if let Some(item) = item(id)
-                && !self.basket.contains(&item)
-            {
-                self.basket.push(item);
-            }
+        self.basket.reset(shelf.n_items());
+        for item in request.basket.iter().filter_map(|id| item(id)) {
+            self.basket.insert(item);
         }
         self.context_item = request.context_item.and_then(&mut item);
         self.exclude.clear();
@@ -83,7 +79,7 @@ impl Resolved {
         cx.user = self.user;
         cx.history = &self.history;
         cx.session_len = self.session_len;
-        cx.basket = &self.basket;
+        cx.basket = self.basket.items();
         cx.context_item = self.context_item;
         cx.channel = request.channel;
         Query {

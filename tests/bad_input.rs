@@ -1,10 +1,8 @@
 //! Input nobody should send, to the crate as a whole: a typed error that says what to do, or a sensible answer.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::*;
+use crate::common::*;
 use likewise::*;
 
 /// Every scorer of the crate, fitted.

@@ -1,11 +1,9 @@
 //! Batches: the order and sameness of answers, how they end early, and how much is held.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::*;
+use crate::common::*;
 use likewise::*;
 
 const BOTH: [Parallelism; 2] = [Parallelism::Serial, Parallelism::Pool];

@@ -1,8 +1,6 @@
 //! Why this item, and why not that one.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use likewise::*;
 
 fn fate(snapshot: &Snapshot, request: &Request<'_>, item: &str) -> Fate {

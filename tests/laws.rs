@@ -1,11 +1,9 @@
 //! The laws of the crate, over random shops, rankers and requests. Numbers as in `ARCHITECTURE.md`.
 
-mod common;
-
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use common::*;
+use crate::common::*;
 use likewise::*;
 use proptest::prelude::*;
 

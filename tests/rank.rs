@@ -1,8 +1,6 @@
 //! Blends, filters, re-ranks, preferences and fallbacks: by hand, and against a slow twin.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use likewise::*;
 use proptest::prelude::*;
 

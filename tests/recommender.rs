@@ -1,11 +1,9 @@
 //! The handle an application keeps: generations, readers while publishing, snapshots made from others.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::*;
+use crate::common::*;
 use likewise::*;
 
 fn snapshot_of(scores: &[(&str, f32)]) -> Snapshot {

@@ -1,10 +1,8 @@
 //! Merchandising rules, by hand: what each does, when it applies, and what contradictory ones come to.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::*;
+use crate::common::*;
 use likewise::*;
 
 fn pin(item: &str, position: usize) -> Action {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use approx::assert_relative_eq;
 use likewise::*;
 
-use crate::*;
+use super::*;
 
 #[test]
 fn planted_blocks_are_found() {

@@ -6,7 +6,7 @@ use approx::assert_relative_eq;
 use likewise::*;
 use proptest::prelude::*;
 
-use crate::*;
+use super::*;
 
 fn assert_near(fast: &[f32], slow: &[f64], tolerance: f64) {
     for (fast, slow) in fast.iter().zip(slow) {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use likewise::*;
 
-use crate::*;
+use super::*;
 
 #[test]
 fn items_without_events_change_nothing_and_get_no_opinion() {

@@ -1,4 +1,4 @@
-//! Many requests: all shoppers of a synthetic shop of 20,000 items, six scorers, every filter and re-rank on, k = 20.
+//! Many requests: shoppers of synthetic shops of 10,000 and 100,000 items, six scorers, every filter and re-rank on, k = 20.
 //!
 //! `cargo bench --bench batch` gives the rate on one and two threads; `cargo bench --bench batch -- --scaling` alternates
 //! the two over seven rounds and prints the ratio of the medians.
@@ -16,7 +16,7 @@ mod bench {
 
     use super::common::Counter;
 
-    const ITEMS: u32 = 20_000;
+    const ITEMS: [u32; 2] = [10_000, 100_000];
 
     fn pool(threads: usize) -> Result<ThreadPool, Box<dyn Error>> {
         Ok(ThreadPoolBuilder::new().num_threads(threads).build()?)
@@ -39,21 +39,27 @@ mod bench {
     }
 
     pub(crate) fn batch(c: &mut Criterion) -> Result<(), Box<dyn Error>> {
-        let counter = Counter::open(ITEMS, 400_000, 50)?;
         let mut group = c.benchmark_group("batch");
         group.sample_size(10).throughput(Throughput::Elements(4096));
-        for threads in [1, 2] {
-            let pool = pool(threads)?;
-            group.bench_function(BenchmarkId::new("shoppers", format!("{threads} threads")), |b| {
-                b.iter(|| black_box(answer(&counter.snapshot, counter.now, 4096, &pool)));
-            });
+        for items in ITEMS {
+            let counter = Counter::open(items, 20 * u64::from(items), 50)?;
+            for threads in [1, 2] {
+                let pool = pool(threads)?;
+                group.bench_function(BenchmarkId::new(format!("{items} items"), format!("{threads} threads")), |b| {
+                    b.iter(|| black_box(answer(&counter.snapshot, counter.now, 4096, &pool)));
+                });
+            }
         }
         group.finish();
         Ok(())
     }
 
     pub(crate) fn scaling() -> Result<(), Box<dyn Error>> {
-        let counter = Counter::open(ITEMS, 400_000, 50)?;
+        ITEMS.into_iter().try_for_each(scaling_of)
+    }
+
+    fn scaling_of(items: u32) -> Result<(), Box<dyn Error>> {
+        let counter = Counter::open(items, 20 * u64::from(items), 50)?;
         let pools = [pool(1)?, pool(2)?];
         let mut seconds = [Vec::new(), Vec::new()];
         let n = 8192;
@@ -73,7 +79,7 @@ mod bench {
         let [one, two] = &mut seconds;
         let (one, two) = (median(one), median(two));
         let rate = |s: f64| n as f64 / s;
-        println!("1 thread {:.0}/s, 2 threads {:.0}/s: {:.2} times", rate(one), rate(two), one / two);
+        println!("{items} items: 1 thread {:.0}/s, 2 threads {:.0}/s: {:.2} times", rate(one), rate(two), one / two);
         Ok(())
     }
 }

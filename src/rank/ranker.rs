@@ -75,7 +75,7 @@ impl Ranker {
             preferences: Vec::new(),
             reranks: Vec::new(),
             rules: Vec::new(),
-            candidates: 200,
+            candidates: 100,
             history: 500,
         })
     }
@@ -179,7 +179,7 @@ impl RankerBuilder {
         self
     }
 
-    /// How many candidates each scorer proposes, 1 to 1,000,000 (default 200). A list is a fixed function of the request
+    /// How many candidates each scorer proposes, 1 to 1,000,000 (default 100). A list is a fixed function of the request
     /// for a given limit, so that its pages fit together.
     pub fn candidates(mut self, each: usize) -> Self {
         self.0.candidates = each;

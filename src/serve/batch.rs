@@ -48,7 +48,7 @@ pub enum BatchError {
 }
 
 /// Requests a thread takes at a time.
-const CHUNK: usize = 16;
+const CHUNK: usize = 4;
 /// Requests answered between two hand-overs to the sink.
 const BLOCK: usize = 1024;
 

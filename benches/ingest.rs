@@ -9,7 +9,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use likewise::{
     Columns, Consented, DatasetBuilder, Delimited, Event, EventKind, EventSource, FromIter, JsonLines, LawfulBasis,
-    Shopper, TimeFormat, Timestamp,
+    NegativeQuantity, Shopper, TimeFormat, Timestamp,
 };
 
 const EVENTS: u64 = 200_000;
@@ -87,5 +87,39 @@ fn ingest(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, ingest);
+/// Two million events of 100,000 shoppers on 50,000 items in sessions of about five, every column used, from text to the
+/// finished dataset.
+fn two_million(c: &mut Criterion) {
+    let n = 2_000_000u64;
+    let mut text = String::from("user,item,kind,time,session,quantity,value\n");
+    let mut state = 7u64;
+    let mut draw = move |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let unit = (state >> 11) as f64 / (1u64 << 53) as f64;
+        (unit * unit * n as f64) as u64
+    };
+    for i in 0..n {
+        let (user, item, kind) = (draw(100_000), draw(50_000), ["view", "add_to_cart", "purchase"][draw(3) as usize]);
+        let (units, cents, at) = (1 + draw(5), 1 + draw(5000), 1_291_191_960 + i);
+        writeln!(text, "{user},SKU{item:06},{kind},{at},{user}-{},{units},{}", at / 604_800, cents as f64 / 100.0)
+            .expect("writing to a string");
+    }
+    let columns = columns().session("session").quantity("quantity", NegativeQuantity::Return).value("value");
+    let ingest = || {
+        let mut builder = DatasetBuilder::default();
+        let source = Delimited::from_reader(text.as_bytes(), columns.clone()).expect("a valid mapping");
+        assert_eq!(builder.ingest(source).expect("a readable source").accepted, n);
+        builder
+    };
+    let mut group = c.benchmark_group("ingest_2M_all_columns");
+    group.throughput(Throughput::Elements(n)).sample_size(10);
+    group.bench_function("csv", |b| b.iter_with_large_drop(&ingest));
+    group.bench_function("csv to finished dataset", |b| b.iter_with_large_drop(|| ingest().finish()));
+    group.finish();
+    if let Ok(data) = ingest().finish() {
+        println!("{:.1} bytes an event, keys included", data.memory_report().total() as f64 / n as f64);
+    }
+}
+
+criterion_group!(benches, ingest, two_million);
 criterion_main!(benches);

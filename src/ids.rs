@@ -111,6 +111,11 @@ impl KeyArena {
         Some(&self.bytes[start..end])
     }
 
+    /// Whether the key that lies at `start` reads `key`, given that it is as long.
+    fn reads(&self, start: usize, key: &str) -> bool {
+        self.bytes.as_bytes().get(start..start + key.len()) == Some(key.as_bytes())
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         self.bytes.capacity() + self.ends.capacity() * size_of::<u64>()
     }
@@ -121,9 +126,81 @@ impl KeyArena {
     }
 }
 
+/// Numbers by key text, over a [`KeyArena`].
+///
+/// An entry holds a piece of the hash and where its key lies, so that a lookup of a known key touches two places in
+/// memory, the entry and the text, and growing touches no text at all. With the number alone (4 bytes an entry instead
+/// of 16) a lookup went to the arena's ends as well, and growing hashed every key again. 2026-11-22, two million events
+/// with 1.5 million session ids, alternating: 0.85 M events/s with the number alone, 1.05 M with the entry.
+#[derive(Debug, Clone, Default)]
+struct KeyTable(HashTable<Entry>);
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    hash: u32,
+    index: u32,
+    /// Start of the key in the arena, and its length where that is below [`Entry::LONG`].
+    place: u64,
+}
+
+impl Entry {
+    /// From this length on the length is looked up in the arena.
+    const LONG: u64 = (1 << 24) - 1;
+
+    fn new(hash: u32, index: u32, start: u64, len: usize) -> Self {
+        Self { hash, index, place: start << 24 | (len as u64).min(Self::LONG) }
+    }
+
+    fn is(&self, hash: u32, key: &str, arena: &KeyArena) -> bool {
+        self.hash == hash
+            && match self.place & Self::LONG {
+                Self::LONG => arena.get(self.index as usize) == Some(key),
+                len => len == key.len() as u64 && arena.reads((self.place >> 24) as usize, key),
+            }
+    }
+
+    /// Spreads the kept piece of the hash over the bits that the table looks at (Fibonacci hashing).
+    const fn spread(hash: u32) -> u64 {
+        (hash as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+impl KeyTable {
+    fn hash(key: &str) -> u32 {
+        (xxh3_64(key.as_bytes()) >> 32) as u32
+    }
+
+    fn find(&self, arena: &KeyArena, key: &str) -> Option<u32> {
+        let hash = Self::hash(key);
+        self.0.find(Entry::spread(hash), |entry| entry.is(hash, key, arena)).map(|entry| entry.index)
+    }
+
+    fn intern(&mut self, arena: &mut KeyArena, key: &str, what: &'static str) -> Result<u32, TooManyIds> {
+        let hash = Self::hash(key);
+        let spread = Entry::spread(hash);
+        if let Some(found) = self.0.find(spread, |entry| entry.is(hash, key, arena)) {
+            return Ok(found.index);
+        }
+        let next = u32::try_from(arena.len()).ok().filter(|&n| n < MAX_IDS);
+        let next = next.ok_or(TooManyIds { what, limit: MAX_IDS })?;
+        let start = arena.bytes.len() as u64;
+        arena.push(key);
+        self.0.insert_unique(spread, Entry::new(hash, next, start, key.len()), |entry| Entry::spread(entry.hash));
+        Ok(next)
+    }
+
+    fn shrink(&mut self) {
+        self.0.shrink_to_fit(|entry| Entry::spread(entry.hash));
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.0.allocation_size()
+    }
+}
+
 /// An append-only map from string keys to `0..len`, and back.
 ///
-/// Costs about `8 + len(key) + 5` bytes a key. Lookup is one xxh3 hash and, almost always, one comparison.
+/// Costs about `30 + len(key)` bytes a key. Lookup is one xxh3 hash and, almost always, one comparison.
 ///
 /// # Example
 /// ```
@@ -139,7 +216,7 @@ impl KeyArena {
 #[derive(Debug, Clone, Default)]
 pub struct IdMap {
     arena: KeyArena,
-    table: HashTable<u32>,
+    table: KeyTable,
 }
 
 impl IdMap {
@@ -158,8 +235,7 @@ impl IdMap {
     /// The number of `key`, if it is known.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<u32> {
-        let arena = &self.arena;
-        self.table.find(xxh3_64(key.as_bytes()), |&i| arena.get(i as usize) == Some(key)).copied()
+        self.table.find(&self.arena, key)
     }
 
     /// The key of number `index`.
@@ -173,8 +249,7 @@ impl IdMap {
     /// # Errors
     /// [`TooManyIds`] when the numbering is full.
     pub fn intern(&mut self, key: &str) -> Result<u32, TooManyIds> {
-        let Self { arena, table } = self;
-        intern_in(arena, table, key, "keys")
+        self.table.intern(&mut self.arena, key, "keys")
     }
 
     /// All keys in the order of their numbers.
@@ -183,31 +258,13 @@ impl IdMap {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.arena.heap_bytes() + self.table.allocation_size()
+        self.arena.heap_bytes() + self.table.heap_bytes()
     }
 
     pub(crate) fn shrink(&mut self) {
         self.arena.shrink();
-        let arena = &self.arena;
-        self.table.shrink_to_fit(|&i| xxh3_64(arena.get(i as usize).unwrap_or_default().as_bytes()));
+        self.table.shrink();
     }
-}
-
-fn intern_in(
-    arena: &mut KeyArena,
-    table: &mut HashTable<u32>,
-    key: &str,
-    what: &'static str,
-) -> Result<u32, TooManyIds> {
-    let hash = xxh3_64(key.as_bytes());
-    if let Some(&found) = table.find(hash, |&i| arena.get(i as usize) == Some(key)) {
-        return Ok(found);
-    }
-    let next = u32::try_from(arena.len()).ok().filter(|&n| n < MAX_IDS);
-    let next = next.ok_or(TooManyIds { what, limit: MAX_IDS })?;
-    arena.push(key);
-    table.insert_unique(hash, next, |&i| xxh3_64(arena.get(i as usize).unwrap_or_default().as_bytes()));
-    Ok(next)
 }
 
 /// The numbering of shopper rows: consented profiles by user id, anonymous sessions by session id.
@@ -216,8 +273,8 @@ fn intern_in(
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ShopperMap {
     arena: KeyArena,
-    profiled: HashTable<u32>,
-    anonymous: HashTable<u32>,
+    profiled: KeyTable,
+    anonymous: KeyTable,
     is_profiled: Vec<bool>,
 }
 
@@ -227,18 +284,17 @@ impl ShopperMap {
     }
 
     pub(crate) fn profiled(&self, key: &str) -> Option<UserIdx> {
-        let arena = &self.arena;
-        self.profiled.find(xxh3_64(key.as_bytes()), |&i| arena.get(i as usize) == Some(key)).map(|&i| UserIdx(i))
+        self.profiled.find(&self.arena, key).map(UserIdx)
     }
 
     pub(crate) fn intern_profiled(&mut self, key: &str) -> Result<UserIdx, TooManyIds> {
-        let index = intern_in(&mut self.arena, &mut self.profiled, key, "shoppers")?;
+        let index = self.profiled.intern(&mut self.arena, key, "shoppers")?;
         self.is_profiled.resize(self.arena.len(), true);
         Ok(UserIdx(index))
     }
 
     pub(crate) fn intern_anonymous(&mut self, session: &str) -> Result<UserIdx, TooManyIds> {
-        let index = intern_in(&mut self.arena, &mut self.anonymous, session, "shoppers")?;
+        let index = self.anonymous.intern(&mut self.arena, session, "shoppers")?;
         self.is_profiled.resize(self.arena.len(), false);
         Ok(UserIdx(index))
     }
@@ -252,18 +308,13 @@ impl ShopperMap {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.arena.heap_bytes()
-            + self.profiled.allocation_size()
-            + self.anonymous.allocation_size()
-            + self.is_profiled.capacity()
+        self.arena.heap_bytes() + self.profiled.heap_bytes() + self.anonymous.heap_bytes() + self.is_profiled.capacity()
     }
 
     pub(crate) fn shrink(&mut self) {
         self.arena.shrink();
-        let arena = &self.arena;
-        let hash = |&i: &u32| xxh3_64(arena.get(i as usize).unwrap_or_default().as_bytes());
-        self.profiled.shrink_to_fit(hash);
-        self.anonymous.shrink_to_fit(hash);
+        self.profiled.shrink();
+        self.anonymous.shrink();
         self.is_profiled.shrink_to_fit();
     }
 }

@@ -7,6 +7,7 @@ mod builder;
 mod delta;
 mod matrix;
 mod report;
+mod rows;
 mod summary;
 mod table;
 mod weights;

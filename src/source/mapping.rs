@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NegativeQuantity {
-    /// A mistake: [`RejectReason::BadQuantity`].
+    /// A mistake: [`RejectReason::BadQuantity`](crate::RejectReason::BadQuantity).
     #[default]
     Reject,
     /// A purchase of -2 is an [`EventKind::Return`] of 2, as in many accounting exports. Other kinds are rejected.
@@ -34,7 +34,7 @@ pub enum NegativeQuantity {
 ///
 /// | part | set by | where the column is empty or not mapped |
 /// |---|---|---|
-/// | user | [`new`](Self::new) | anonymous by session; without a session rejected as [`RejectReason::NoShopper`] |
+/// | user | [`new`](Self::new) | anonymous by session; without a session rejected as [`RejectReason::NoShopper`](crate::RejectReason::NoShopper) |
 /// | item | [`new`](Self::new) | rejected, unless it is a search |
 /// | kind | [`kind`](Self::kind), [`kind_column`](Self::kind_column) | rejected if mapped; [`EventKind::View`] if nothing was said |
 /// | time | [`time`](Self::time) | rejected if mapped; order of arrival otherwise, see [`arrival`](Self::arrival) |
@@ -250,7 +250,7 @@ impl Columns {
         value,
         /// Session, visit, invoice or basket by this column.
         session,
-        /// Channel by this column, as [`Channel::parse`] reads it.
+        /// Channel by this column, as [`Channel::parse`](crate::Channel::parse) reads it.
         channel,
         /// The event's own id by this column: a second delivery counts once.
         id,

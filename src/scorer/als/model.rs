@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 
 pub(super) const NAME: &str = "als";
 
-/// Vectors of shoppers and items whose products say who would like what. See the [module](super).
+/// Vectors of shoppers and items whose products say who would like what. Fitted from [`AlsParams`].
 #[derive(Clone)]
 pub struct Als {
     pub(super) params: AlsParams,

@@ -18,33 +18,39 @@
 //! or basket. "New item" means an item without any event. "Exact" updates touch only what changed and equal a rebuild bit
 //! for bit. Freshness and price are no scorers but [preferences](crate::Preference).
 
-mod als;
+pub mod als;
 mod bucket;
 mod context;
-mod cooccur;
+pub mod cooccur;
 mod explain;
 mod fit;
-mod popular_in;
+pub mod popular_in;
 mod popular_in_rates;
-mod popularity;
-mod recent;
+pub mod popularity;
+pub mod recent;
 mod scores;
-mod trending;
+pub mod trending;
 mod workspace;
 
+#[doc(inline)]
 pub use als::{Als, AlsParams, Confidence, Solver};
 pub use bucket::Count;
 pub use context::{Context, Touch};
+#[doc(inline)]
 pub use cooccur::{
     CoOccurrence, CoOccurrenceParams, CrossOccurrence, CrossOccurrenceParams, FrequentlyBoughtTogether,
     FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, Retain, VoteDecay,
 };
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
+#[doc(inline)]
 pub use popular_in::{PopularIn, PopularInParams};
+#[doc(inline)]
 pub use popularity::{Popularity, PopularityParams};
+#[doc(inline)]
 pub use recent::{Recency, Recent, RecentParams};
 pub use scores::{Candidates, Proposed, Scored, Scores};
+#[doc(inline)]
 pub use trending::{Trending, TrendingParams};
 pub use workspace::Workspace;
 

@@ -14,9 +14,9 @@
 //! | update | the same for changed shoppers only, plus a pass over all pairs | twice the pairs |
 //! | query | history x neighbours | |
 
-mod basket;
+pub mod basket;
 mod count;
-mod cross;
+pub mod cross;
 mod cross_params;
 mod lists;
 mod params;
@@ -27,8 +27,10 @@ mod weight;
 #[cfg(test)]
 mod tests;
 
+#[doc(inline)]
 pub use basket::{FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams};
 pub use count::PairCounts;
+#[doc(inline)]
 pub use cross::CrossOccurrence;
 pub use cross_params::{CrossOccurrenceParams, Indicator};
 pub use lists::Retain;

@@ -87,8 +87,8 @@ fn ingest(c: &mut Criterion) {
     });
 }
 
-/// Two million events of 100,000 shoppers on 50,000 items in sessions of about five, every column used, from text to the
-/// finished dataset.
+/// Two million events of 100,000 shoppers on 50,000 items with a session a shopper and week, every column used, from
+/// text to the finished dataset.
 fn two_million(c: &mut Criterion) {
     let n = 2_000_000u64;
     let mut text = String::from("user,item,kind,time,session,quantity,value\n");

@@ -131,7 +131,7 @@ impl KeyArena {
 /// An entry holds a piece of the hash and where its key lies, so that a lookup of a known key touches two places in
 /// memory, the entry and the text, and growing touches no text at all. With the number alone (4 bytes an entry instead
 /// of 16) a lookup went to the arena's ends as well, and growing hashed every key again. 2026-11-22, two million events
-/// with 1.5 million session ids, alternating: 0.85 M events/s with the number alone, 1.05 M with the entry.
+/// of 100,000 shoppers with a session id a shopper and day, alternating: 0.85 M events/s with the number alone, 1.05 M with the entry.
 #[derive(Debug, Clone, Default)]
 struct KeyTable(HashTable<Entry>);
 

@@ -103,6 +103,7 @@ mod time;
 
 pub mod catalog;
 pub mod dataset;
+pub mod evaluate;
 pub mod rank;
 pub mod scorer;
 pub mod serve;
@@ -110,6 +111,7 @@ pub mod source;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+pub mod tune;
 
 pub use catalog::{
     AttributeId, AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect,
@@ -127,8 +129,8 @@ pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
 pub use rank::{
     Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter,
-    FilterFn, Memo, Missing, NextPlace, Normalise, NotInBasket, PinFilters, Preference, Ranker, RankerBuilder,
-    RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort,
+    FilterFn, Memo, Missing, NextPlace, Normalise, NotCurrent, NotInBasket, PinFilters, Preference, Ranker,
+    RankerBuilder, RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort,
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{

@@ -121,6 +121,32 @@ impl Filter for NotInBasket {
     }
 }
 
+/// Refuses the item the shopper is looking at: the latest of the running session, and the item of the page. Whether a
+/// shop wants it depends on what a repeat means there; in click streams where people reload pages it decides the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct NotCurrent;
+
+impl NotCurrent {
+    fn current<'c>(cx: &'c Context<'_>) -> impl Iterator<Item = ItemIdx> + 'c {
+        cx.session().first().map(|t| t.item).into_iter().chain(cx.context_item)
+    }
+}
+
+impl Filter for NotCurrent {
+    fn name(&self) -> &'static str {
+        "not current"
+    }
+
+    fn keep(&self, cx: &Context<'_>, item: ItemIdx) -> bool {
+        Self::current(cx).all(|current| current != item)
+    }
+
+    fn refusals(&self, cx: &Context<'_>, refuse: &mut dyn FnMut(ItemIdx)) -> Refusals {
+        Self::current(cx).for_each(refuse);
+        Refusals::Named
+    }
+}
+
 /// A closure as a filter: a seller never sees their own goods, a minor no spirits.
 ///
 /// # Example

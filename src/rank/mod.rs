@@ -23,7 +23,7 @@ pub use assemble::{Effect, Placement, RuleApplied};
 pub use blend::{Blend, Missing};
 pub use cap::CapParams;
 pub use diversity::{Alike, DiversityParams};
-pub use filter::{Available, Filter, FilterFn, NotInBasket, Refusals, Seen};
+pub use filter::{Available, Filter, FilterFn, NotCurrent, NotInBasket, Refusals, Seen};
 pub use normalise::Normalise;
 pub use pipeline::{Stage, StageReport};
 pub use prefer::Preference;

@@ -23,6 +23,14 @@ pub(crate) struct Query<'a> {
     pub(crate) places: usize,
 }
 
+impl<'a> Query<'a> {
+    /// The plainest query: `places` of the best, without `exclude`.
+    pub(crate) const fn of(cx: Context<'a>, exclude: &'a [ItemIdx], places: usize) -> Self {
+        let page = Page { placement: None, segments: &[] };
+        Self { cx, page, exclude, candidates: None, only: None, probe: None, places }
+    }
+}
+
 /// What one source of candidates gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StageReport {

@@ -17,4 +17,6 @@ pub use request::{Request, RequestError, SessionEvent};
 pub use result::{Contribution, Ignored, Recommendation, Recommendations, Source};
 pub use snapshot::{Snapshot, SnapshotError};
 
+pub(crate) use resolve::append_profile;
+
 pub use crate::rank::{Effect, Placement, RuleApplied, Stage, StageReport};

@@ -4,10 +4,11 @@ use super::request::{Request, RequestError};
 use super::result::Ignored;
 use super::snapshot::Inner;
 use crate::catalog::CompiledSelect;
-use crate::dataset::weigh;
+use crate::dataset::{Dataset, KindWeight, weigh};
 use crate::ids::{ItemIdx, UserIdx};
 use crate::rank::{Page, Query};
 use crate::scorer::{Context, ItemSet, Touch};
+use crate::time::Timestamp;
 
 /// The resolved parts of a request, in buffers that are reused.
 #[derive(Default)]
@@ -64,12 +65,7 @@ impl Resolved {
         self.ignored.unknown_user = request.user.is_some() && self.user.is_none();
         if let Some(user) = self.user {
             let room = inner.ranker.history.saturating_sub(self.session_len);
-            let known = data.events_of(user).until(request.now);
-            self.history.extend(known.iter().rev().take(room).map(|e| {
-                let w = &inner.weights[e.kind.code() as usize];
-                let weight = weigh(w, e.kind, e.quantity, e.value, e.at, request.now);
-                Touch { item: e.item, kind: e.kind, at: e.at, weight }
-            }));
+            append_profile(data, &inner.weights, user, request.now, room, &mut self.history);
         }
         Ok(())
     }
@@ -92,4 +88,20 @@ impl Resolved {
             places: if request.k == 0 { 0 } else { request.offset.saturating_add(request.k) },
         }
     }
+}
+
+/// Appends the latest `room` events of `user` that are known at `now`, newest first, weighed for that moment.
+pub(crate) fn append_profile(
+    data: &Dataset,
+    weights: &[KindWeight],
+    user: UserIdx,
+    now: Timestamp,
+    room: usize,
+    history: &mut Vec<Touch>,
+) {
+    let known = data.events_of(user).until(now);
+    history.extend(known.iter().rev().take(room).map(|e| {
+        let weight = weigh(&weights[e.kind.code() as usize], e.kind, e.quantity, e.value, e.at, now);
+        Touch { item: e.item, kind: e.kind, at: e.at, weight }
+    }));
 }

@@ -28,6 +28,12 @@ impl Accumulator {
         }
     }
 
+    /// The sum of `index`, 0 where nothing was added.
+    #[inline]
+    pub(crate) fn get(&self, index: u32) -> f32 {
+        self.sum.get(index as usize).copied().filter(|sum| sum.to_bits() != UNTOUCHED.to_bits()).unwrap_or(0.0)
+    }
+
     /// The touched indices in the order of their first touch, with their sums.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (u32, f32)> + '_ {
         self.touched.iter().map(|&i| (i, self.sum[i as usize]))

@@ -24,12 +24,14 @@ mod context;
 pub mod cooccur;
 mod explain;
 mod fit;
+mod neighbours;
 pub mod popular_in;
 mod popular_in_rates;
 pub mod popularity;
 pub mod recent;
 mod scores;
 pub mod trending;
+mod vote;
 mod workspace;
 
 #[doc(inline)]
@@ -39,7 +41,7 @@ pub use context::{Context, Touch};
 #[doc(inline)]
 pub use cooccur::{
     CoOccurrence, CoOccurrenceParams, CrossOccurrence, CrossOccurrenceParams, FrequentlyBoughtTogether,
-    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, Retain, VoteDecay,
+    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, Retain,
 };
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
@@ -52,6 +54,7 @@ pub use recent::{Recency, Recent, RecentParams};
 pub use scores::{Candidates, Proposed, Scored, Scores};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
+pub use vote::{Strength, VoteDecay};
 pub use workspace::Workspace;
 
 pub(crate) use scores::{ItemSet, NOBODY};

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::lists::{Link, LinkRule, ListRule, Retain};
 use super::params::{not_empty, some_kind};
 use super::units::{PairOrder, PairRule, PairUnit};
-use super::vote::{Electorate, Vote};
 use super::{PairCounts, PairWeight};
 use crate::catalog::Shelf;
 use crate::dataset::{Delta, Extent, MemoryReport};
@@ -17,6 +16,7 @@ use crate::event::{EventKind, KindSet};
 use crate::ids::ItemIdx;
 use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
+use crate::scorer::vote::{Electorate, Vote};
 use crate::scorer::{
     Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
 };

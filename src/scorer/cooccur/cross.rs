@@ -10,13 +10,13 @@
 use super::PairCounts;
 use super::cross_params::{CrossOccurrenceParams, Indicator};
 use super::lists::{Link, LinkRule};
-use super::vote::{Electorate, Vote, Voting};
 use crate::catalog::Shelf;
 use crate::dataset::{Delta, Extent, MemoryReport};
 use crate::event::EventKind;
 use crate::ids::ItemIdx;
 use crate::params::Checked;
 use crate::run::{Cancelled, Run};
+use crate::scorer::vote::{Electorate, Strength, Vote, Voting};
 use crate::scorer::{
     Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
 };
@@ -72,7 +72,8 @@ impl Checked<CrossOccurrenceParams> {
         link: impl Fn(usize, LinkRule) -> Result<Link, Cancelled>,
     ) -> Result<CrossOccurrence, FitError> {
         let part = |(i, indicator): (usize, &Indicator)| {
-            let voting = Voting { kinds: indicator.kinds, history: self.history, decay: self.recency };
+            let voting =
+                Voting { kinds: indicator.kinds, history: self.history, decay: self.recency, strength: Strength::One };
             let link = link(i, self.rule(indicator))?;
             Ok(Part { weight: indicator.weight, reason: indicator.reason, voting, link })
         };

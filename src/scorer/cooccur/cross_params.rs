@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::lists::{LinkRule, ListRule, Retain};
 use super::params::{not_empty, some_kind};
 use super::units::{PairOrder, PairRule, PairUnit};
-use super::vote::VoteDecay;
 use super::weight::PairWeight;
 use crate::event::{EventKind, KindSet};
 use crate::params::{ParamError, ParamSpec, Validate, check_range};
 use crate::scorer::ReasonCode;
+use crate::scorer::vote::VoteDecay;
 
 /// One kind of behaviour that tells of the outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::count::PairCounts;
-use super::units::{PairRule, go_on};
+use super::units::PairRule;
 use super::weight::PairWeight;
 use crate::dataset::{Dataset, Delta, Extent, MemoryReport};
 use crate::ids::{ItemIdx, UserIdx};
 use crate::kernel::top_k::top_k;
 use crate::run::{Cancelled, Run};
 use crate::scorer::Scored;
+use crate::scorer::neighbours::Neighbours;
 
 /// What a fitted model keeps beside its neighbour lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,59 +33,6 @@ pub(super) struct ListRule {
     /// 0 for any.
     pub(super) min_lift: f32,
     pub(super) neighbours: usize,
-}
-
-/// Each item's neighbours, heaviest first: 8 bytes a neighbour and 8 an item.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Neighbours {
-    offsets: Vec<u64>,
-    near: Vec<Scored>,
-}
-
-/// Items listed by one task.
-const BLOCK: usize = 256;
-
-impl Neighbours {
-    fn derive(counts: &PairCounts, rule: &ListRule, run: &Run<'_>) -> Result<Self, Cancelled> {
-        let n_items = counts.n_items();
-        let blocks = run.threads.map_with(n_items.div_ceil(BLOCK), Vec::new, |row, block| {
-            go_on(run)?;
-            let (mut lens, mut near) = (Vec::with_capacity(BLOCK), Vec::new());
-            for item in block * BLOCK..n_items.min((block + 1) * BLOCK) {
-                list(counts, ItemIdx::new(item as u32), rule, row);
-                lens.push(row.len() as u64);
-                near.extend_from_slice(row);
-            }
-            Ok((lens, near))
-        });
-        let mut out = Self { offsets: Vec::with_capacity(n_items + 1), near: Vec::new() };
-        out.offsets.push(0);
-        let mut end = 0;
-        for block in blocks {
-            let (lens, near) = block?;
-            out.near.extend_from_slice(&near);
-            for len in lens {
-                end += len;
-                out.offsets.push(end);
-            }
-        }
-        out.near.shrink_to_fit();
-        Ok(out)
-    }
-
-    /// The neighbours of `item`, heaviest first, equal weights by ascending item; none for an unknown item.
-    #[inline]
-    pub(super) fn of(&self, item: ItemIdx) -> &[Scored] {
-        match (self.offsets.get(item.as_usize()), self.offsets.get(item.as_usize() + 1)) {
-            (Some(&from), Some(&to)) => &self.near[from as usize..to as usize],
-            _ => &[],
-        }
-    }
-
-    /// The weight from `a` to `b`, if `b` is in the list of `a`.
-    pub(super) fn weight(&self, a: ItemIdx, b: ItemIdx) -> Option<f32> {
-        self.of(a).iter().find(|near| near.item == b).map(|near| near.score)
-    }
 }
 
 /// Writes the neighbours of `a` to `row`.
@@ -130,7 +78,8 @@ impl Link {
     }
 
     fn list(rule: LinkRule, data: &Dataset, counts: PairCounts, run: &Run<'_>) -> Result<Self, Cancelled> {
-        let lists = Neighbours::derive(&counts, &rule.lists, run)?;
+        let row = |(): &mut (), item: ItemIdx, row: &mut Vec<Scored>| list(&counts, item, &rule.lists, row);
+        let lists = Neighbours::build(counts.n_items(), run, || (), row)?;
         let counts = (rule.retain == Retain::Counts).then_some(counts);
         Ok(Self { rule, extent: data.extent(), n_events: data.n_events(), lists, counts })
     }
@@ -179,7 +128,7 @@ impl Link {
 
     pub(super) fn memory_report(&self) -> MemoryReport {
         MemoryReport::default()
-            .with("neighbour lists", self.lists.offsets.capacity() * 8 + self.lists.near.capacity() * 8)
+            .with("neighbour lists", self.lists.heap_bytes())
             .with("pair counts", self.counts.as_ref().map_or(0, PairCounts::heap_bytes))
     }
 }

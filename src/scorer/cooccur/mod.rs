@@ -21,7 +21,6 @@ mod cross_params;
 mod lists;
 mod params;
 mod units;
-mod vote;
 mod weight;
 
 #[cfg(test)]
@@ -36,9 +35,9 @@ pub use cross_params::{CrossOccurrenceParams, Indicator};
 pub use lists::Retain;
 pub use params::CoOccurrenceParams;
 pub use units::{PairOrder, PairUnit};
-pub use vote::VoteDecay;
 pub use weight::PairWeight;
 
+use super::vote::{Electorate, Strength, Vote, Voting};
 use super::{
     Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
 };
@@ -48,7 +47,6 @@ use crate::ids::ItemIdx;
 use crate::params::Checked;
 use crate::run::Run;
 use lists::Link;
-use vote::{Electorate, Vote, Voting};
 
 /// Items that go with what the shopper did lately: `score(b) = Σ vote(a) x weight(a → b)` over the shopper's items `a`,
 /// newest first.
@@ -101,7 +99,7 @@ impl CoOccurrence {
 
 impl Checked<CoOccurrenceParams> {
     fn model(&self, link: Link) -> CoOccurrence {
-        let voting = Voting { kinds: self.from, history: self.history, decay: self.recency };
+        let voting = Voting { kinds: self.from, history: self.history, decay: self.recency, strength: Strength::One };
         CoOccurrence { name: self.name.clone(), reason: self.reason, voting, link }
     }
 }

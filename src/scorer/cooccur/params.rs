@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::lists::{LinkRule, ListRule, Retain};
 use super::units::{PairOrder, PairRule, PairUnit};
-use super::vote::VoteDecay;
 use super::weight::PairWeight;
 use crate::event::{EventKind, KindSet};
 use crate::params::{ParamError, ParamSpec, Validate, check_range};
 use crate::scorer::ReasonCode;
+use crate::scorer::vote::VoteDecay;
 use crate::time::Span;
 
 /// Recipe for [`CoOccurrence`](super::CoOccurrence). The default is [`co_view`](Self::co_view).

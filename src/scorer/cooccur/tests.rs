@@ -1,5 +1,6 @@
 //! The query side against its slow twin: nested loops over voters and lists.
 
+use crate::scorer::VoteDecay;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 

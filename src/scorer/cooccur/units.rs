@@ -199,7 +199,7 @@ impl Side {
 }
 
 /// Whether nobody asked to end the run. Progress is reported in one place only, where the work is.
-pub(super) fn go_on(run: &Run<'_>) -> Result<(), Cancelled> {
+fn go_on(run: &Run<'_>) -> Result<(), Cancelled> {
     if run.cancel.load(Ordering::Relaxed) { Err(Cancelled) } else { Ok(()) }
 }
 

@@ -1,11 +1,11 @@
-//! Items of the shopper vote for their neighbours: the query side of the whole family.
+//! Items of the shopper vote for other items: the query side of every scorer that is linear in the shopper's history.
 
 use serde::{Deserialize, Serialize};
 
+use super::{Candidates, Context, Explanation, Reason, ReasonCode, Scored, Scorer, Scores, Touch, Workspace, opinion};
 use crate::event::KindSet;
 use crate::ids::ItemIdx;
 use crate::params::ParamError;
-use crate::scorer::{Candidates, Context, Explanation, Reason, ReasonCode, Scored, Scorer, Scores, Workspace, opinion};
 use crate::time::Span;
 
 /// How an item's vote fades, from 1 for the freshest.
@@ -26,7 +26,7 @@ pub enum VoteDecay {
 }
 
 impl VoteDecay {
-    pub(super) fn validate(self, field: &str) -> Result<(), ParamError> {
+    pub(in crate::scorer) fn validate(self, field: &str) -> Result<(), ParamError> {
         match self {
             Self::Positions { half_life } if !(f32::MIN_POSITIVE..=1e6).contains(&half_life) => Err(ParamError::new(
                 format!("{field}.positions.half_life"),
@@ -38,47 +38,92 @@ impl VoteDecay {
     }
 }
 
+/// What an item's vote counts before it fades, given the summed weight of the shopper's events on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Strength {
+    /// 1 whatever the events weigh.
+    #[default]
+    One,
+    /// The weight.
+    Weight,
+    /// `log2(1 + weight)`: 1 for a weight of 1.
+    Log,
+}
+
+impl Strength {
+    pub(in crate::scorer) fn of(self, weight: f32) -> f32 {
+        match self {
+            Self::One => 1.0,
+            Self::Weight => weight,
+            Self::Log => weight.max(0.0).ln_1p() / std::f32::consts::LN_2,
+        }
+    }
+}
+
 /// Who of the shopper's history votes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Voting {
-    pub(super) kinds: KindSet,
-    pub(super) history: usize,
-    pub(super) decay: Option<VoteDecay>,
+pub(in crate::scorer) struct Voting {
+    pub(in crate::scorer) kinds: KindSet,
+    pub(in crate::scorer) history: usize,
+    pub(in crate::scorer) decay: Option<VoteDecay>,
+    pub(in crate::scorer) strength: Strength,
 }
 
 impl Voting {
     /// Puts the voters with their votes into `out`: `first` with a full vote, then the latest distinct items, newest
-    /// first, at most `history` in all. A vote that has faded to nothing is no vote.
-    pub(super) fn voters(&self, cx: &Context<'_>, first: Option<ItemIdx>, ws: &mut Workspace, out: &mut Vec<Scored>) {
+    /// first, at most `history` in all. A vote that has faded to nothing, or speaks against its item, is no vote.
+    pub(in crate::scorer) fn voters(
+        &self,
+        cx: &Context<'_>,
+        first: Option<ItemIdx>,
+        ws: &mut Workspace,
+        out: &mut Vec<Scored>,
+    ) {
         let mut touches = ws.take_touches();
         cx.distinct(self.kinds, self.history, ws, &mut touches);
+        if self.strength != Strength::One {
+            self.add_up(cx, &mut touches, ws);
+        }
         out.extend(first.map(|item| Scored { item, score: 1.0 }));
         let others = touches.iter().filter(|touch| Some(touch.item) != first);
         for (place, touch) in (out.len()..self.history).zip(others) {
-            let vote = match self.decay {
+            let fresh = match self.decay {
                 None => 1.0,
                 Some(VoteDecay::Positions { half_life }) => (-(place as f32) / half_life).exp2(),
                 Some(VoteDecay::Time { half_life }) => cx.now.since(touch.at).decay(half_life) as f32,
             };
-            if vote > 0.0 {
+            let vote = self.strength.of(touch.weight) * fresh;
+            if vote > 0.0 && vote.is_finite() {
                 out.push(Scored { item: touch.item, score: vote });
             }
         }
         ws.give_touches(touches);
     }
+
+    /// Puts into each touch the summed weight of all touches of its item by one of the kinds.
+    fn add_up(&self, cx: &Context<'_>, distinct: &mut [Touch], ws: &mut Workspace) {
+        let mut sum = ws.take_accumulator(cx.shelf.n_items());
+        for touch in cx.history.iter().filter(|t| self.kinds.contains(t.kind)) {
+            sum.add(touch.item.get(), touch.weight.clamp(-1e30, 1e30));
+        }
+        distinct.iter_mut().for_each(|touch| touch.weight = sum.get(touch.item.get()));
+        ws.give_accumulator(sum);
+    }
 }
 
 /// One item's say: `weight` times each weight of `list`.
-pub(super) struct Vote<'m> {
-    pub(super) evidence: ItemIdx,
-    pub(super) weight: f32,
-    pub(super) code: ReasonCode,
-    pub(super) list: &'m [Scored],
+pub(in crate::scorer) struct Vote<'m> {
+    pub(in crate::scorer) evidence: ItemIdx,
+    pub(in crate::scorer) weight: f32,
+    pub(in crate::scorer) code: ReasonCode,
+    pub(in crate::scorer) list: &'m [Scored],
 }
 
 /// A scorer whose opinion is a sum of votes. Scores, proposals and explanations all add the same votes in the same
 /// order, so they agree to the last bit.
-pub(super) trait Electorate: Scorer {
+pub(in crate::scorer) trait Electorate: Scorer {
     /// Hands each vote to `cast`, always in the same order for the same context.
     fn each_vote<'m>(&'m self, cx: &Context<'_>, ws: &mut Workspace, cast: impl FnMut(Vote<'m>));
 

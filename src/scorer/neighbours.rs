@@ -1,0 +1,74 @@
+//! Each item's weighted list of other items: what every fitted item-to-item model boils down to.
+
+use std::sync::atomic::Ordering;
+
+use super::Scored;
+use crate::ids::ItemIdx;
+use crate::run::{Cancelled, Run};
+
+/// Lists of items with weights, one an item, heaviest first: 8 bytes an entry and 8 an item.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::scorer) struct Neighbours {
+    offsets: Vec<u64>,
+    near: Vec<Scored>,
+}
+
+/// Items listed by one task.
+const BLOCK: usize = 64;
+
+impl Neighbours {
+    /// The list of each item below `n_items`, in parallel: `list(scratch, item, row)` leaves it in `row`, in order
+    /// ([`Scored::order`]). The same for any number of threads.
+    pub(in crate::scorer) fn build<S>(
+        n_items: usize,
+        run: &Run<'_>,
+        scratch: impl Fn() -> S + Sync + Send,
+        list: impl Fn(&mut S, ItemIdx, &mut Vec<Scored>) + Sync + Send,
+    ) -> Result<Self, Cancelled> {
+        let init = || (scratch(), Vec::new());
+        let blocks = run.threads.map_with(n_items.div_ceil(BLOCK), init, |(scratch, row), block| {
+            if run.cancel.load(Ordering::Relaxed) {
+                return Err(Cancelled);
+            }
+            let (mut lens, mut near) = (Vec::with_capacity(BLOCK), Vec::new());
+            for item in block * BLOCK..n_items.min((block + 1) * BLOCK) {
+                row.clear();
+                list(scratch, ItemIdx::new(item as u32), row);
+                lens.push(row.len() as u64);
+                near.extend_from_slice(row);
+            }
+            Ok((lens, near))
+        });
+        let mut out = Self { offsets: Vec::with_capacity(n_items + 1), near: Vec::new() };
+        out.offsets.push(0);
+        let mut end = 0;
+        for block in blocks {
+            let (lens, near) = block?;
+            out.near.extend_from_slice(&near);
+            for len in lens {
+                end += len;
+                out.offsets.push(end);
+            }
+        }
+        out.near.shrink_to_fit();
+        Ok(out)
+    }
+
+    /// The list of `item`, heaviest first, equal weights by ascending item; empty for an unknown item.
+    #[inline]
+    pub(in crate::scorer) fn of(&self, item: ItemIdx) -> &[Scored] {
+        match (self.offsets.get(item.as_usize()), self.offsets.get(item.as_usize() + 1)) {
+            (Some(&from), Some(&to)) => &self.near[from as usize..to as usize],
+            _ => &[],
+        }
+    }
+
+    /// The weight from `a` to `b`, if `b` is in the list of `a`. `O(list)`.
+    pub(in crate::scorer) fn weight(&self, a: ItemIdx, b: ItemIdx) -> Option<f32> {
+        self.of(a).iter().find(|near| near.item == b).map(|near| near.score)
+    }
+
+    pub(in crate::scorer) fn heap_bytes(&self) -> usize {
+        self.offsets.capacity() * 8 + self.near.capacity() * 8
+    }
+}

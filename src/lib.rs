@@ -70,7 +70,7 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `csv` | yes | delimited text for events and catalogues |
-//! | `json` | yes | JSON lines for events and catalogues |
+//! | `json` | yes | JSON lines for events and catalogues; [`recipe`]s (models by name) and the searches of [`tune`] |
 //! | `gzip` | yes | `.gz` files for both |
 //! | `testing` | no | the conformance suite for your own scorers, and a synthetic shop |
 
@@ -105,6 +105,9 @@ pub mod catalog;
 pub mod dataset;
 pub mod evaluate;
 pub mod rank;
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub mod recipe;
 pub mod scorer;
 pub mod serve;
 pub mod source;

@@ -191,6 +191,20 @@ impl Task {
         Asker { task: self, system, scratch: Scratch::default(), ws: Workspace::default() }
     }
 
+    /// Calls `f` with the context of a case and the items that may be recommended in it.
+    #[cfg(feature = "json")]
+    pub(crate) fn asking<T>(&self, case: &Case, f: impl FnOnce(&Context<'_>, &dyn Fn(ItemIdx) -> bool) -> T) -> T {
+        let (mut history, mut named) = (Vec::new(), ItemSet::default());
+        let cx = self.context(case, &mut history);
+        named.reset(self.shelf.n_items());
+        self.refuse(&cx, &mut |item| {
+            if item.as_usize() < cx.shelf.n_items() {
+                named.insert(item);
+            }
+        });
+        f(&cx, &|item| !named.contains(item) && !cx.shelf.is_removed(item))
+    }
+
     /// The context of a case: its session, then the shopper's profile as known at its time.
     fn context<'a>(&'a self, case: &'a Case, history: &'a mut Vec<Touch>) -> Context<'a> {
         history.clear();

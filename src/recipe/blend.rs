@@ -18,7 +18,7 @@ use crate::scorer::{DynFit, FitError, Scorer, TrainingSet};
 /// One voice of a blend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BlendPart {
+pub struct RecipePart {
     /// The model's name.
     pub model: String,
     /// Its parameters; those that are missing have their defaults.
@@ -28,7 +28,7 @@ pub struct BlendPart {
     pub weight: f32,
 }
 
-impl BlendPart {
+impl RecipePart {
     /// A model with its weight.
     #[must_use]
     pub fn new(recipe: ModelRecipe, weight: f32) -> Self {
@@ -57,7 +57,7 @@ impl BlendPart {
 #[serde(transparent)]
 pub struct BlendRecipe {
     /// Its voices, at least one.
-    pub parts: Vec<BlendPart>,
+    pub parts: Vec<RecipePart>,
 }
 
 impl BlendRecipe {
@@ -70,7 +70,7 @@ impl BlendRecipe {
             return Err(RecipeError::NoParts);
         }
         let mut names: Vec<String> = Vec::new();
-        let build = |part: &BlendPart| {
+        let build = |part: &RecipePart| {
             if !(part.weight.is_finite() && part.weight > 0.0) {
                 return Err(RecipeError::Weight { model: part.model.clone(), weight: part.weight });
             }
@@ -133,7 +133,7 @@ impl FromStr for BlendRecipe {
                 [.., (at, _)] => return Err(syntax(text, at, "a part has one weight")),
                 [] => (part, 1.0),
             };
-            Ok(BlendPart::new(ModelRecipe::read(text, at, model)?, weight))
+            Ok(RecipePart::new(ModelRecipe::read(text, at, model)?, weight))
         };
         let blend = Self { parts: parts.into_iter().map(part).collect::<Result<_, _>>()? };
         blend.build()?;

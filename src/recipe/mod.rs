@@ -23,7 +23,7 @@ mod model;
 mod setting;
 mod text;
 
-pub use blend::{BlendError, BlendPart, BlendRecipe};
+pub use blend::{BlendError, BlendRecipe, RecipePart};
 pub use error::RecipeError;
 pub use kind::{ModelKind, TaskKind};
 pub use list::{model, models};

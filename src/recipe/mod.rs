@@ -39,6 +39,9 @@ pub use model::ModelRecipe;
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let close = |candidate: &str| {
+        if word.is_empty() {
+            return None;
+        }
         let same_start = word.len() >= 2 && (candidate.starts_with(word) || word.starts_with(candidate));
         let distance = strsim::osa_distance(word, candidate);
         let allowed = (candidate.chars().count().max(word.chars().count()) / 3).max(1);

@@ -9,6 +9,7 @@ mod catalog_load;
 mod common;
 mod cooccur;
 mod dataset;
+mod evaluate_split;
 mod explain;
 mod groceries;
 mod laws;

@@ -135,7 +135,7 @@ pub use rank::{
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
     Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
-    CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
+    CrossOccurrenceParams, CurrentItem, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
     FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams,
     Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer,
     Scores, Solver, Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,

@@ -22,6 +22,7 @@ pub mod als;
 mod bucket;
 mod context;
 pub mod cooccur;
+mod current;
 mod explain;
 mod fit;
 mod neighbours;
@@ -43,6 +44,7 @@ pub use cooccur::{
     CoOccurrence, CoOccurrenceParams, CrossOccurrence, CrossOccurrenceParams, FrequentlyBoughtTogether,
     FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, Retain,
 };
+pub use current::CurrentItem;
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
 #[doc(inline)]

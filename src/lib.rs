@@ -136,10 +136,10 @@ pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
     Als, AlsParams, BlendPart, Blended, BlendedError, Candidates, CoOccurrence, CoOccurrenceParams, Confidence,
     Context, Count, CrossOccurrence, CrossOccurrenceParams, CurrentItem, DynFit, Explanation, Fit, FitError, Focus,
-    FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, HistoryView, Indicator, PairCounts, PairOrder, PairUnit,
-    PairWeight, PartScale, PartShare, PopularIn, PopularInParams, Popularity, PopularityParams, Proposed, Reason,
-    ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Solver, Strength, Touch, TrainingSet,
-    Trending, TrendingParams, VoteDecay, Workspace,
+    FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, HistoryView, Indicator, Likeness, PairCounts, PairOrder,
+    PairUnit, PairWeight, PartScale, PartShare, PlaceWeight, PopularIn, PopularInParams, Popularity, PopularityParams,
+    Proposed, Rarity, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Solver,
+    Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
 };
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,

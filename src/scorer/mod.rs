@@ -12,6 +12,7 @@
 //! | [`CoOccurrence`] | what goes with what they touched? | with session or page | no | yes | Σ row² | history × neighbours | exact |
 //! | [`CrossOccurrence`] | the same, from several kinds of touch to one target | with session or page | no | yes | Σ row² a kind | as above a kind | exact |
 //! | [`FrequentlyBoughtTogether`] | what completes the basket? | yes | no | yes | Σ basket² | basket × neighbours | exact |
+//! | [`SessionKnn`] | what followed in sessions like this one? | with session or page | no | yes | events | sessions met + neighbours' clicks | refit |
 //! | [`Blended`] | what do several scorers say together? | as its parts | as its parts | yes | nothing | twice its parts | fit its parts |
 //! | [`Focus`] | what does a scorer say to a part of the history? | as its scorer | as its scorer | as its scorer | nothing | as its scorer | fit its scorer |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
@@ -35,6 +36,7 @@ mod popular_in_rates;
 pub mod popularity;
 pub mod recent;
 mod scores;
+pub mod session;
 pub mod trending;
 mod vote;
 mod workspace;
@@ -62,6 +64,8 @@ pub use popularity::{Popularity, PopularityParams};
 #[doc(inline)]
 pub use recent::{Recency, Recent, RecentParams};
 pub use scores::{Candidates, Proposed, Scored, Scores};
+#[doc(inline)]
+pub use session::{Likeness, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
 pub use vote::{Strength, VoteDecay};

@@ -137,11 +137,12 @@ pub use rank::{
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
-    CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
-    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams,
-    Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer,
-    Scores, Solver, Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
+    Als, AlsParams, BlendPart, Blended, BlendedError, Candidates, CoOccurrence, CoOccurrenceParams, Confidence,
+    Context, Count, CrossOccurrence, CrossOccurrenceParams, CurrentItem, DynFit, Explanation, Fit, FitError, Focus,
+    FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, HistoryView, Indicator, Likeness, PairCounts, PairOrder,
+    PairUnit, PairWeight, PartScale, PartShare, PlaceWeight, PopularIn, PopularInParams, Popularity, PopularityParams,
+    Proposed, Rarity, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Solver,
+    Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
 };
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,

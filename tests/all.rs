@@ -4,6 +4,7 @@
 mod als;
 mod bad_input;
 mod batch;
+mod blended;
 mod catalog;
 mod catalog_load;
 mod common;

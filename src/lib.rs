@@ -134,11 +134,12 @@ pub use rank::{
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
-    CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
-    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams,
-    Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer,
-    Scores, Solver, Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
+    Als, AlsParams, BasketDecay, BuyAgain, BuyAgainParams, Candidates, Clock, CoOccurrence, CoOccurrenceParams,
+    Compare, Confidence, Context, Count, CrossOccurrence, CrossOccurrenceParams, DynFit, Explanation, Fit, FitError,
+    FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, Indicator, Others, PairCounts, PairOrder, PairUnit,
+    PairWeight, PersonalFrequency, PersonalFrequencyParams, PopularIn, PopularInParams, Popularity, PopularityParams,
+    Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Solver, Strength,
+    TifuKnn, TifuKnnParams, Touch, TrainingSet, Trending, TrendingParams, UpCf, UpCfParams, VoteDecay, Workspace,
 };
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,

@@ -12,6 +12,9 @@
 //! | [`CoOccurrence`] | what goes with what they touched? | with session or page | no | yes | Σ row² | history × neighbours | exact |
 //! | [`CrossOccurrence`] | the same, from several kinds of touch to one target | with session or page | no | yes | Σ row² a kind | as above a kind | exact |
 //! | [`FrequentlyBoughtTogether`] | what completes the basket? | yes | no | yes | Σ basket² | basket × neighbours | exact |
+//! | [`PersonalFrequency`] | what do they buy again and again? | with session | no | yes | events | own events | exact |
+//! | [`BuyAgain`] | what is due again? | with session | no | yes | events | own events | exact |
+//! | [`TifuKnn`], [`UpCf`] | what do those with such baskets buy next? | with session | no | yes | events | shoppers of own items + neighbours' items | refit |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
 //!
 //! "Anonymous: with session" means that a request without profile gets an opinion as soon as it carries a session, page
@@ -19,6 +22,7 @@
 //! for bit. Freshness and price are no scorers but [preferences](crate::Preference).
 
 pub mod als;
+pub mod basket;
 mod bucket;
 mod context;
 pub mod cooccur;
@@ -36,6 +40,11 @@ mod workspace;
 
 #[doc(inline)]
 pub use als::{Als, AlsParams, Confidence, Solver};
+#[doc(inline)]
+pub use basket::{
+    BasketDecay, BuyAgain, BuyAgainParams, Clock, Compare, Others, PersonalFrequency, PersonalFrequencyParams, TifuKnn,
+    TifuKnnParams, UpCf, UpCfParams,
+};
 pub use bucket::Count;
 pub use context::{Context, Touch};
 #[doc(inline)]

@@ -137,12 +137,14 @@ pub use rank::{
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Als, AlsParams, BlendPart, Blended, BlendedError, Candidates, CoOccurrence, CoOccurrenceParams, Confidence,
-    Context, Count, CrossOccurrence, CrossOccurrenceParams, CurrentItem, DynFit, Explanation, Fit, FitError, Focus,
-    FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, HistoryView, Indicator, Likeness, PairCounts, PairOrder,
-    PairUnit, PairWeight, PartScale, PartShare, PlaceWeight, PopularIn, PopularInParams, Popularity, PopularityParams,
+    Als, AlsParams, BasketDecay, BlendPart, Blended, BlendedError, BuyAgain, BuyAgainParams, Candidates, Clock,
+    CoOccurrence, CoOccurrenceParams, Compare, Confidence, Context, Count, CrossOccurrence, CrossOccurrenceParams,
+    CurrentItem, DynFit, Explanation, Fit, FitError, Focus, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams,
+    HistoryView, Indicator, Likeness, Others, PairCounts, PairOrder, PairUnit, PairWeight, PartScale, PartShare,
+    PersonalFrequency, PersonalFrequencyParams, PlaceWeight, PopularIn, PopularInParams, Popularity, PopularityParams,
     Proposed, Rarity, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Solver,
-    Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
+    Strength, TifuKnn, TifuKnnParams, Touch, TrainingSet, Trending, TrendingParams, UpCf, UpCfParams, VoteDecay,
+    Workspace,
 };
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,

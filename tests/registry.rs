@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use likewise::recipe::{BlendRecipe, ModelKind, ModelRecipe, RecipeError, model, models, nearest};
 use likewise::tune::Over;
-use likewise::{DatasetBuilder, ParamRange, Run};
+use likewise::{DatasetBuilder, Fit, ParamRange, PartScale, PartShare, Run};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
@@ -183,10 +183,27 @@ fn blends_are_read_and_written() {
     assert_eq!(blend.to_string().parse::<BlendRecipe>().unwrap(), blend);
     let json = serde_json::to_string(&blend).unwrap();
     assert_eq!(serde_json::from_str::<BlendRecipe>(&json).unwrap(), blend);
-    for wrong in ["", "als*", "als*0", "als*-1", "als*nan", "als*1*2", "als + ", "*0.3", "als + nothing*0.3"] {
+    let scaled = r#"als*0.7@rank + vstan*0.3@best@{"grows":{"half_life":2.0}} + popularity*1@{"log":{"floor":0.5}}"#;
+    let blend: BlendRecipe = scaled.parse().unwrap();
+    assert_eq!(blend.parts[0].scale, PartScale::Rank { c: 60.0 });
+    assert_eq!(blend.parts[1].share, PartShare::Grows { half_life: 2.0 });
+    assert_eq!(blend.to_string().parse::<BlendRecipe>().unwrap(), blend);
+    assert!("als*1@ranks".parse::<BlendRecipe>().unwrap_err().to_string().contains("as_is, best"));
+    for wrong in [
+        "als*1@rank@constant@x",
+        "",
+        "als*",
+        "als*0",
+        "als*-1",
+        "als*nan",
+        "als*1*2",
+        "als + ",
+        "*0.3",
+        "als + nothing*0.3",
+    ] {
         assert!(wrong.parse::<BlendRecipe>().is_err(), "{wrong:?}");
     }
-    assert_eq!(BlendRecipe { parts: Vec::new() }.build().unwrap_err(), RecipeError::NoParts);
+    assert_eq!(BlendRecipe { parts: Vec::new() }.build().map(drop).unwrap_err(), RecipeError::NoParts);
 }
 
 #[test]
@@ -196,6 +213,8 @@ fn a_blend_of_one_model_twice_makes_a_ranker() {
     let ranker = blend.ranker(&(&data).into(), &Run::new(1)).unwrap().build().unwrap();
     let names: Vec<&str> = ranker.scorers().iter().map(|scorer| scorer.name()).collect();
     assert_eq!(names, ["popularity", "popularity_2"]);
+    let one = blend.build().unwrap().fit(&(&data).into(), &Run::new(1)).unwrap();
+    assert_eq!(one.parts().iter().map(|part| part.weight).collect::<Vec<_>>(), [0.5, 0.5]);
 }
 
 #[test]

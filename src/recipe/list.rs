@@ -5,8 +5,9 @@ use super::kind::TaskKind::{self, Basket, Collaborative, Content, Sequence, Sess
 use super::kind::{ModelKind, erase};
 use super::nearest;
 use crate::scorer::{
-    AlsParams, CoOccurrenceParams, CrossOccurrenceParams, FrequentlyBoughtTogetherParams, PopularInParams,
-    PopularityParams, RecentParams, TrendingParams,
+    AlsParams, BuyAgainParams, CoOccurrenceParams, CrossOccurrenceParams, FrequentlyBoughtTogetherParams,
+    PersonalFrequencyParams, PopularInParams, PopularityParams, RecentParams, SessionKnnParams, TifuKnnParams,
+    TrendingParams, UpCfParams,
 };
 
 /// `name, what makes its default parameters, [what it is for], "what it answers";`
@@ -36,6 +37,14 @@ models! {
     "co_purchase", CoOccurrenceParams::co_purchase, [Collaborative, Sequence, Basket], "what is bought with what they touched?";
     "cross_occurrence", CrossOccurrenceParams::default, [Collaborative, Sequence], "what do several kinds of touch lead to?";
     "bought_together", FrequentlyBoughtTogetherParams::default, [Basket], "what completes the basket?";
+    "personal_frequency", PersonalFrequencyParams::default, [Basket], "what do they buy again and again?";
+    "buy_again", BuyAgainParams::default, [Basket], "what is due again?";
+    "tifu_knn", TifuKnnParams::default, [Basket], "what do those with such baskets buy next?";
+    "up_cf", UpCfParams::default, [Basket], "what do those who buy the same lately buy?";
+    "vmis_knn", SessionKnnParams::vmis, [Session], "what followed in sessions like this one? (as Serenade)";
+    "vsknn", SessionKnnParams::vsknn, [Session], "what followed in sessions like this one?";
+    "stan", SessionKnnParams::stan, [Session], "the same, with age and places";
+    "vstan", SessionKnnParams::vstan, [Session], "the same, with age, places and rarity";
     "als", AlsParams::default, [Collaborative], "what do shoppers of similar taste want? (factors)";
 }
 

@@ -13,7 +13,8 @@
 //! * [`models`] lists every model as a [`ModelKind`]: what it answers, its table of parameters, defaults and search space;
 //! * a [`ModelRecipe`] is a model with parameters, as text or serde; [`ModelRecipe::build`] checks it into a
 //!   [`DynFit`](crate::DynFit);
-//! * a [`BlendRecipe`] is several of them with weights; it fits its parts for a [`Ranker`](crate::Ranker).
+//! * a [`BlendRecipe`] is several of them with weights; it fits as one scorer, a [`Blended`](crate::Blended), or for a
+//!   [`Ranker`](crate::Ranker).
 
 mod blend;
 mod error;
@@ -23,7 +24,7 @@ mod model;
 mod setting;
 mod text;
 
-pub use blend::{BlendError, BlendRecipe, RecipePart};
+pub use blend::{BlendError, BlendFit, BlendRecipe, RecipePart};
 pub use error::RecipeError;
 pub use kind::{ModelKind, TaskKind};
 pub use list::{model, models};

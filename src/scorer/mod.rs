@@ -15,6 +15,9 @@
 //! | [`SessionKnn`] | what followed in sessions like this one? | with session or page | no | yes | events | sessions met + neighbours' clicks | refit |
 //! | [`Blended`] | what do several scorers say together? | as its parts | as its parts | yes | nothing | twice its parts | fit its parts |
 //! | [`Focus`] | what does a scorer say to a part of the history? | as its scorer | as its scorer | as its scorer | nothing | as its scorer | fit its scorer |
+//! | [`PersonalFrequency`] | what do they buy again and again? | with session | no | yes | events | own events | exact |
+//! | [`BuyAgain`] | what is due again? | with session | no | yes | events | own events | exact |
+//! | [`TifuKnn`], [`UpCf`] | what do those with such baskets buy next? | with session | no | yes | events | shoppers of own items + neighbours' items | refit |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
 //!
 //! "Anonymous: with session" means that a request without profile gets an opinion as soon as it carries a session, page
@@ -22,6 +25,7 @@
 //! for bit. Freshness and price are no scorers but [preferences](crate::Preference).
 
 pub mod als;
+pub mod basket;
 pub mod blended;
 mod bucket;
 mod context;
@@ -43,6 +47,10 @@ mod workspace;
 
 #[doc(inline)]
 pub use als::{Als, AlsParams, Confidence, Solver};
+pub use basket::{
+    BasketDecay, BuyAgain, BuyAgainParams, Clock, Compare, Others, PersonalFrequency, PersonalFrequencyParams, TifuKnn,
+    TifuKnnParams, UpCf, UpCfParams,
+};
 #[doc(inline)]
 pub use blended::{BlendPart, Blended, BlendedError, PartScale, PartShare};
 pub use bucket::Count;

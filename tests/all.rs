@@ -10,6 +10,7 @@ mod catalog_load;
 mod common;
 mod cooccur;
 mod dataset;
+mod evaluate_cli;
 mod evaluate_split;
 mod explain;
 mod groceries;

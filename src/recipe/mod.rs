@@ -44,7 +44,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
             return None;
         }
         let same_start = word.len() >= 2 && (candidate.starts_with(word) || word.starts_with(candidate));
-        let distance = strsim::osa_distance(word, candidate);
+        let distance = crate::source::edits(word, candidate);
         let allowed = (candidate.chars().count().max(word.chars().count()) / 3).max(1);
         (same_start || distance <= allowed).then_some((!same_start, distance))
     };

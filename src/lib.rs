@@ -70,7 +70,7 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `csv` | yes | delimited text for events and catalogues |
-//! | `json` | yes | JSON lines for events and catalogues |
+//! | `json` | yes | JSON lines for events and catalogues; [`recipe`]s (models by name) and the searches of [`tune`] |
 //! | `gzip` | yes | `.gz` files for both |
 //! | `testing` | no | the conformance suite for your own scorers, and a synthetic shop |
 
@@ -105,6 +105,9 @@ pub mod catalog;
 pub mod dataset;
 pub mod evaluate;
 pub mod rank;
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub mod recipe;
 pub mod scorer;
 pub mod serve;
 pub mod source;
@@ -134,11 +137,14 @@ pub use rank::{
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
-    CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
-    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams,
-    Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer,
-    Scores, Solver, Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
+    Als, AlsParams, BasketDecay, BlendPart, Blended, BlendedError, BuyAgain, BuyAgainParams, Candidates, Clock,
+    CoOccurrence, CoOccurrenceParams, Compare, Confidence, Context, Count, CrossOccurrence, CrossOccurrenceParams,
+    CurrentItem, DynFit, Explanation, Fit, FitError, Focus, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams,
+    HistoryView, Indicator, Likeness, Others, PairCounts, PairOrder, PairUnit, PairWeight, PartScale, PartShare,
+    PersonalFrequency, PersonalFrequencyParams, PlaceWeight, PopularIn, PopularInParams, Popularity, PopularityParams,
+    Proposed, Rarity, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Solver,
+    Strength, TifuKnn, TifuKnnParams, Touch, TrainingSet, Trending, TrendingParams, UpCf, UpCfParams, VoteDecay,
+    Workspace,
 };
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,

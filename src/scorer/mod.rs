@@ -12,6 +12,12 @@
 //! | [`CoOccurrence`] | what goes with what they touched? | with session or page | no | yes | Σ row² | history × neighbours | exact |
 //! | [`CrossOccurrence`] | the same, from several kinds of touch to one target | with session or page | no | yes | Σ row² a kind | as above a kind | exact |
 //! | [`FrequentlyBoughtTogether`] | what completes the basket? | yes | no | yes | Σ basket² | basket × neighbours | exact |
+//! | [`SessionKnn`] | what followed in sessions like this one? | with session or page | no | yes | events | sessions met + neighbours' clicks | refit |
+//! | [`Blended`] | what do several scorers say together? | as its parts | as its parts | yes | nothing | twice its parts | fit its parts |
+//! | [`Focus`] | what does a scorer say to a part of the history? | as its scorer | as its scorer | as its scorer | nothing | as its scorer | fit its scorer |
+//! | [`PersonalFrequency`] | what do they buy again and again? | with session | no | yes | events | own events | exact |
+//! | [`BuyAgain`] | what is due again? | with session | no | yes | events | own events | exact |
+//! | [`TifuKnn`], [`UpCf`] | what do those with such baskets buy next? | with session | no | yes | events | shoppers of own items + neighbours' items | refit |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
 //!
 //! "Anonymous: with session" means that a request without profile gets an opinion as soon as it carries a session, page
@@ -19,23 +25,34 @@
 //! for bit. Freshness and price are no scorers but [preferences](crate::Preference).
 
 pub mod als;
+pub mod basket;
+pub mod blended;
 mod bucket;
 mod context;
 pub mod cooccur;
+mod current;
 mod explain;
 mod fit;
+pub mod focus;
 mod neighbours;
 pub mod popular_in;
 mod popular_in_rates;
 pub mod popularity;
 pub mod recent;
 mod scores;
+pub mod session;
 pub mod trending;
 mod vote;
 mod workspace;
 
 #[doc(inline)]
 pub use als::{Als, AlsParams, Confidence, Solver};
+pub use basket::{
+    BasketDecay, BuyAgain, BuyAgainParams, Clock, Compare, Others, PersonalFrequency, PersonalFrequencyParams, TifuKnn,
+    TifuKnnParams, UpCf, UpCfParams,
+};
+#[doc(inline)]
+pub use blended::{BlendPart, Blended, BlendedError, PartScale, PartShare};
 pub use bucket::Count;
 pub use context::{Context, Touch};
 #[doc(inline)]
@@ -43,8 +60,11 @@ pub use cooccur::{
     CoOccurrence, CoOccurrenceParams, CrossOccurrence, CrossOccurrenceParams, FrequentlyBoughtTogether,
     FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, Retain,
 };
+pub use current::CurrentItem;
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
+#[doc(inline)]
+pub use focus::{Focus, HistoryView};
 #[doc(inline)]
 pub use popular_in::{PopularIn, PopularInParams};
 #[doc(inline)]
@@ -52,6 +72,8 @@ pub use popularity::{Popularity, PopularityParams};
 #[doc(inline)]
 pub use recent::{Recency, Recent, RecentParams};
 pub use scores::{Candidates, Proposed, Scored, Scores};
+#[doc(inline)]
+pub use session::{Likeness, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
 pub use vote::{Strength, VoteDecay};

@@ -20,6 +20,7 @@ use crate::scorer::vote::{Electorate, Vote};
 use crate::scorer::{
     Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
 };
+use crate::tune::{Axis, Over, Tunable};
 
 /// Recipe for [`FrequentlyBoughtTogether`].
 ///
@@ -113,6 +114,19 @@ impl Validate for FrequentlyBoughtTogetherParams {
         check_range::<Self>("min_lift", self.min_lift.into())?;
         check_range::<Self>("neighbours", self.neighbours as f64)?;
         check_range::<Self>("max_items", self.max_items as f64)
+    }
+}
+
+impl Tunable for FrequentlyBoughtTogetherParams {
+    fn space() -> &'static [Axis] {
+        const SPACE: &[Axis] = &[
+            Axis::new("weight", Over::OneOf(&["\"cosine\"", "\"jaccard\"", "\"llr\"", "\"conditional\""])),
+            Axis::new("shrinkage", Over::Log { lo: 0.1, hi: 200.0 }),
+            Axis::new("min_support", Over::Int { lo: 1, hi: 5 }),
+            Axis::new("min_lift", Over::Real { lo: 0.0, hi: 2.0 }),
+            Axis::new("neighbours", Over::LogInt { lo: 20, hi: 1_000 }),
+        ];
+        SPACE
     }
 }
 

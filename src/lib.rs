@@ -134,11 +134,12 @@ pub use rank::{
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
-    CrossOccurrenceParams, CurrentItem, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
-    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams,
-    Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer,
-    Scores, Solver, Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
+    Als, AlsParams, AssociationRulesParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count,
+    CrossOccurrence, CrossOccurrenceParams, CurrentItem, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
+    FrequentlyBoughtTogetherParams, Indicator, KindFactors, PairCounts, PairOrder, PairUnit, PairWeight, PathStep,
+    PopularIn, PopularInParams, Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent,
+    RecentParams, Repeats, Retain, Rules, Scored, Scorer, Scores, SequentialRulesParams, Solver, StepWeight, Strength,
+    Touch, TrainingSet, Transition, TransitionParams, Trending, TrendingParams, VoteDecay, Workspace,
 };
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,

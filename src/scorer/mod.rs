@@ -12,6 +12,8 @@
 //! | [`CoOccurrence`] | what goes with what they touched? | with session or page | no | yes | Σ row² | history × neighbours | exact |
 //! | [`CrossOccurrence`] | the same, from several kinds of touch to one target | with session or page | no | yes | Σ row² a kind | as above a kind | exact |
 //! | [`FrequentlyBoughtTogether`] | what completes the basket? | yes | no | yes | Σ basket² | basket × neighbours | exact |
+//! | [`Transition`] | what comes next, after what they did lately? | with session or page | no | yes | steps × window | history × neighbours | exact |
+//! | [`Rules`] | what is clicked after this in a session? | with session or page | no | yes | clicks × steps | history × rules | exact |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
 //!
 //! "Anonymous: with session" means that a request without profile gets an opinion as soon as it carries a session, page
@@ -26,11 +28,14 @@ mod current;
 mod explain;
 mod fit;
 mod neighbours;
+mod path;
 pub mod popular_in;
 mod popular_in_rates;
 pub mod popularity;
 pub mod recent;
+pub mod rules;
 mod scores;
+pub mod transition;
 pub mod trending;
 mod vote;
 mod workspace;
@@ -47,13 +52,18 @@ pub use cooccur::{
 pub use current::CurrentItem;
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
+pub use path::{KindFactors, PathStep, Repeats};
 #[doc(inline)]
 pub use popular_in::{PopularIn, PopularInParams};
 #[doc(inline)]
 pub use popularity::{Popularity, PopularityParams};
 #[doc(inline)]
 pub use recent::{Recency, Recent, RecentParams};
+#[doc(inline)]
+pub use rules::{AssociationRulesParams, Rules, SequentialRulesParams, StepWeight};
 pub use scores::{Candidates, Proposed, Scored, Scores};
+#[doc(inline)]
+pub use transition::{Transition, TransitionParams};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
 pub use vote::{Strength, VoteDecay};

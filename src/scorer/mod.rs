@@ -18,6 +18,8 @@
 //! | [`PersonalFrequency`] | what do they buy again and again? | with session | no | yes | events | own events | exact |
 //! | [`BuyAgain`] | what is due again? | with session | no | yes | events | own events | exact |
 //! | [`TifuKnn`], [`UpCf`] | what do those with such baskets buy next? | with session | no | yes | events | shoppers of own items + neighbours' items | refit |
+//! | [`Transition`] | what comes next, after what they did lately? | with session or page | no | yes | steps × window | history × neighbours | exact |
+//! | [`Rules`] | what is clicked after this in a session? | with session or page | no | yes | clicks × steps | history × rules | exact |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
 //!
 //! "Anonymous: with session" means that a request without profile gets an opinion as soon as it carries a session, page
@@ -35,12 +37,15 @@ mod explain;
 mod fit;
 pub mod focus;
 mod neighbours;
+mod path;
 pub mod popular_in;
 mod popular_in_rates;
 pub mod popularity;
 pub mod recent;
+pub mod rules;
 mod scores;
 pub mod session;
+pub mod transition;
 pub mod trending;
 mod vote;
 mod workspace;
@@ -63,6 +68,7 @@ pub use cooccur::{
 pub use current::CurrentItem;
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
+pub use path::{KindFactors, PathStep, Repeats};
 #[doc(inline)]
 pub use focus::{Focus, HistoryView};
 #[doc(inline)]
@@ -71,9 +77,12 @@ pub use popular_in::{PopularIn, PopularInParams};
 pub use popularity::{Popularity, PopularityParams};
 #[doc(inline)]
 pub use recent::{Recency, Recent, RecentParams};
+#[doc(inline)]
+pub use rules::{AssociationRulesParams, Rules, SequentialRulesParams, StepWeight};
 pub use scores::{Candidates, Proposed, Scored, Scores};
 #[doc(inline)]
 pub use session::{Likeness, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
+pub use transition::{Transition, TransitionParams};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
 pub use vote::{Strength, VoteDecay};

@@ -72,6 +72,7 @@
 //! | `csv` | yes | delimited text for events and catalogues |
 //! | `json` | yes | JSON lines for events and catalogues |
 //! | `gzip` | yes | `.gz` files for both |
+//! | `linalg` | no | the exact EASE, which needs the inverse of a large matrix |
 //! | `testing` | no | the conformance suite for your own scorers, and a synthetic shop |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -133,6 +134,9 @@ pub use rank::{
     RankerBuilder, RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort,
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
+#[cfg(feature = "linalg")]
+pub use scorer::{EaseParams, Keep};
+pub use scorer::{GfCf, GfCfParams, LinearModel, PureSvd, PureSvdParams, Scaling, Sign, SlimParams, SparseEaseParams};
 pub use scorer::{
     Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
     CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,

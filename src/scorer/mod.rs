@@ -13,6 +13,9 @@
 //! | [`CrossOccurrence`] | the same, from several kinds of touch to one target | with session or page | no | yes | Σ row² a kind | as above a kind | exact |
 //! | [`FrequentlyBoughtTogether`] | what completes the basket? | yes | no | yes | Σ basket² | basket × neighbours | exact |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
+//! | [`LinearModel`]: [`EaseParams`](linear), [`SparseEaseParams`], [`SlimParams`] | which items explain which, each given its due? | with session | no | yes | see [there](linear) | history × items or neighbours | refit |
+//! | [`GfCf`] | what is near in the graph of shoppers and items? | with session | no | yes | pairs × factors, items × factors² | pairs near + items × factors | refit |
+//! | [`PureSvd`] | what do shoppers of similar taste want? | with session | no | yes | the same | items × factors | refit |
 //!
 //! "Anonymous: with session" means that a request without profile gets an opinion as soon as it carries a session, page
 //! or basket. "New item" means an item without any event. "Exact" updates touch only what changed and equal a rebuild bit
@@ -24,12 +27,14 @@ mod context;
 pub mod cooccur;
 mod explain;
 mod fit;
+pub mod linear;
 mod neighbours;
 pub mod popular_in;
 mod popular_in_rates;
 pub mod popularity;
 pub mod recent;
 mod scores;
+pub mod spectral;
 pub mod trending;
 mod vote;
 mod workspace;
@@ -45,6 +50,11 @@ pub use cooccur::{
 };
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
+#[cfg(feature = "linalg")]
+#[doc(inline)]
+pub use linear::{EaseParams, Keep};
+#[doc(inline)]
+pub use linear::{LinearModel, Scaling, Sign, SlimParams, SparseEaseParams};
 #[doc(inline)]
 pub use popular_in::{PopularIn, PopularInParams};
 #[doc(inline)]
@@ -52,6 +62,8 @@ pub use popularity::{Popularity, PopularityParams};
 #[doc(inline)]
 pub use recent::{Recency, Recent, RecentParams};
 pub use scores::{Candidates, Proposed, Scored, Scores};
+#[doc(inline)]
+pub use spectral::{GfCf, GfCfParams, PureSvd, PureSvdParams};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
 pub use vote::{Strength, VoteDecay};

@@ -72,6 +72,7 @@
 //! | `csv` | yes | delimited text for events and catalogues |
 //! | `json` | yes | JSON lines for events and catalogues; [`recipe`]s (models by name) and the searches of [`tune`] |
 //! | `gzip` | yes | `.gz` files for both |
+//! | `linalg` | no | the exact EASE, which needs the inverse of a large matrix |
 //! | `testing` | no | the conformance suite for your own scorers, and a synthetic shop |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -126,7 +127,9 @@ pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
 pub use rank::{Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter, FilterFn, Memo, Missing, NextPlace, Normalise, NotCurrent, NotInBasket, PinFilters, Preference, Ranker, RankerBuilder, RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort};
 pub use run::{Cancelled, Parallelism, Progress, Run};
-pub use scorer::{Als, AlsParams, AssociationRulesParams, BasketDecay, BlendPart, Blended, BlendedError, BuyAgain, BuyAgainParams, Candidates, Clock, CoOccurrence, CoOccurrenceParams, Compare, Confidence, Context, Count, CrossOccurrence, CrossOccurrenceParams, CurrentItem, DynFit, Explanation, Fit, FitError, Focus, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, HistoryView, Indicator, KindFactors, Likeness, Others, PairCounts, PairOrder, PairUnit, PairWeight, PartScale, PartShare, PathStep, PersonalFrequency, PersonalFrequencyParams, PlaceWeight, PopularIn, PopularInParams, Popularity, PopularityParams, Proposed, Rarity, Reason, ReasonCode, Recency, Recent, RecentParams, Repeats, Retain, Rules, Scored, Scorer, Scores, SequentialRulesParams, Solver, StepWeight, Strength, TifuKnn, TifuKnnParams, Touch, TrainingSet, Transition, TransitionParams, Trending, TrendingParams, UpCf, UpCfParams, VoteDecay, Workspace};
+pub use scorer::{Als, AlsParams, AssociationRulesParams, BasketDecay, BlendPart, Blended, BlendedError, BuyAgain, BuyAgainParams, Candidates, Clock, CoOccurrence, CoOccurrenceParams, Compare, Confidence, Context, Count, CrossOccurrence, CrossOccurrenceParams, CurrentItem, DynFit, Explanation, Fit, FitError, Focus, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, GfCf, GfCfParams, HistoryView, Indicator, KindFactors, Likeness, LinearModel, Others, PairCounts, PairOrder, PairUnit, PairWeight, PartScale, PartShare, PathStep, PersonalFrequency, PersonalFrequencyParams, PlaceWeight, PopularIn, PopularInParams, Popularity, PopularityParams, Proposed, PureSvd, PureSvdParams, Rarity, Reason, ReasonCode, Recency, Recent, RecentParams, Repeats, Retain, Rules, Scaling, Scored, Scorer, Scores, SequentialRulesParams, Sign, SlimParams, Solver, SparseEaseParams, StepWeight, Strength, TifuKnn, TifuKnnParams, Touch, TrainingSet, Transition, TransitionParams, Trending, TrendingParams, UpCf, UpCfParams, VoteDecay, Workspace};
+#[cfg(feature = "linalg")]
+pub use scorer::{EaseParams, Keep};
 pub use serve::{Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement, Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot, SnapshotError, Source, Stage, StageReport};
 pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
 #[cfg(any(feature = "csv", feature = "json"))]

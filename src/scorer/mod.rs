@@ -21,6 +21,9 @@
 //! | [`Transition`] | what comes next, after what they did lately? | with session or page | no | yes | steps × window | history × neighbours | exact |
 //! | [`Rules`] | what is clicked after this in a session? | with session or page | no | yes | clicks × steps | history × rules | exact |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
+//! | [`LinearModel`]: [`EaseParams`](linear), [`SparseEaseParams`], [`SlimParams`] | which items explain which, each given its due? | with session | no | yes | see [there](linear) | history × items or neighbours | refit |
+//! | [`GfCf`] | what is near in the graph of shoppers and items? | with session | no | yes | pairs × factors, items × factors² | pairs near + items × factors | refit |
+//! | [`PureSvd`] | what do shoppers of similar taste want? | with session | no | yes | the same | items × factors | refit |
 //!
 //! "Anonymous: with session" means that a request without profile gets an opinion as soon as it carries a session, page
 //! or basket. "New item" means an item without any event. "Exact" updates touch only what changed and equal a rebuild bit
@@ -36,6 +39,7 @@ mod current;
 mod explain;
 mod fit;
 pub mod focus;
+pub mod linear;
 mod neighbours;
 mod path;
 pub mod popular_in;
@@ -46,6 +50,7 @@ pub mod rules;
 mod scores;
 pub mod session;
 pub mod transition;
+pub mod spectral;
 pub mod trending;
 mod vote;
 mod workspace;
@@ -71,6 +76,11 @@ pub use fit::{DynFit, Fit, FitError, TrainingSet};
 pub use path::{KindFactors, PathStep, Repeats};
 #[doc(inline)]
 pub use focus::{Focus, HistoryView};
+#[cfg(feature = "linalg")]
+#[doc(inline)]
+pub use linear::{EaseParams, Keep};
+#[doc(inline)]
+pub use linear::{LinearModel, Scaling, Sign, SlimParams, SparseEaseParams};
 #[doc(inline)]
 pub use popular_in::{PopularIn, PopularInParams};
 #[doc(inline)]
@@ -83,6 +93,7 @@ pub use scores::{Candidates, Proposed, Scored, Scores};
 #[doc(inline)]
 pub use session::{Likeness, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
 pub use transition::{Transition, TransitionParams};
+pub use spectral::{GfCf, GfCfParams, PureSvd, PureSvdParams};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
 pub use vote::{Strength, VoteDecay};

@@ -134,6 +134,10 @@ pub use rank::{
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
+    Affinity, AffinityParams, AttributeWeight, Bpr, BprParams, ContentSimilarity, ContentSimilarityParams, Embedding,
+    EmbeddingParams, EmbeddingRecipe, Hybrid, HybridParams, ProfileBy, Sampling, VectorError, Vectors,
+};
+pub use scorer::{
     Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
     CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
     FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams,

@@ -7,5 +7,6 @@ mod dispatch;
 pub(crate) mod dot;
 pub(crate) mod gram;
 pub(crate) mod normal;
+pub(crate) mod pairwise;
 pub(crate) mod rng;
 pub(crate) mod top_k;

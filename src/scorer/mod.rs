@@ -13,17 +13,28 @@
 //! | [`CrossOccurrence`] | the same, from several kinds of touch to one target | with session or page | no | yes | Σ row² a kind | as above a kind | exact |
 //! | [`FrequentlyBoughtTogether`] | what completes the basket? | yes | no | yes | Σ basket² | basket × neighbours | exact |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
+//! | [`Bpr`] | the same, learned from orders | with session | no | up to a catalogue size | epochs × pairs × factors | as above | refit; fold-in meanwhile |
+//! | [`Hybrid`] | the same, new items by their attributes | with session | yes | up to a catalogue size | as ALS, + pairs of items and values × factors a sweep | as above | refit; fold-in meanwhile |
+//! | [`ContentSimilarity`] | what is like what they touched? | with session or page | yes | yes | attribute values | items that share a value | refit |
+//! | [`Affinity`] | what is wanted of the kinds they come back to? | with session or page | yes | yes | events + attribute values | items of their values | refit |
+//! | [`Embedding`] | what is near, in the shop's own vectors? | with session or page | yes | up to a catalogue size | vectors | vectors × numbers | refit |
 //!
 //! "Anonymous: with session" means that a request without profile gets an opinion as soon as it carries a session, page
 //! or basket. "New item" means an item without any event. "Exact" updates touch only what changed and equal a rebuild bit
 //! for bit. Freshness and price are no scorers but [preferences](crate::Preference).
 
 pub mod als;
+mod attributes;
+pub mod bpr;
 mod bucket;
+mod catalogued;
+pub mod content;
 mod context;
 pub mod cooccur;
 mod explain;
+mod factors;
 mod fit;
+pub mod hybrid;
 mod neighbours;
 pub mod popular_in;
 mod popular_in_rates;
@@ -36,7 +47,15 @@ mod workspace;
 
 #[doc(inline)]
 pub use als::{Als, AlsParams, Confidence, Solver};
+pub use attributes::AttributeWeight;
+#[doc(inline)]
+pub use bpr::{Bpr, BprParams, Sampling};
 pub use bucket::Count;
+#[doc(inline)]
+pub use content::{
+    Affinity, AffinityParams, ContentSimilarity, ContentSimilarityParams, Embedding, EmbeddingParams, EmbeddingRecipe,
+    ProfileBy, VectorError, Vectors,
+};
 pub use context::{Context, Touch};
 #[doc(inline)]
 pub use cooccur::{
@@ -45,6 +64,8 @@ pub use cooccur::{
 };
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
+#[doc(inline)]
+pub use hybrid::{Hybrid, HybridParams};
 #[doc(inline)]
 pub use popular_in::{PopularIn, PopularInParams};
 #[doc(inline)]

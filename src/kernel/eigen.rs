@@ -181,7 +181,9 @@ mod tests {
         let inverse = orthonormaliser(&mut gram_of(&rows, 3), 3);
         let q: Vec<f32> = rows
             .chunks_exact(3)
-            .flat_map(|row| (0..3).map(|j| (0..3).map(|i| row[i] as f32 * inverse[i * 3 + j]).sum()).collect::<Vec<f32>>())
+            .flat_map(|row| {
+                (0..3).map(|j| (0..3).map(|i| row[i] as f32 * inverse[i * 3 + j]).sum()).collect::<Vec<f32>>()
+            })
             .collect();
         let half = 0.5f32.sqrt();
         for (got, expected) in q.iter().zip([half, 0.0, -half, half, 0.0, half]) {

@@ -9,6 +9,7 @@ pub(crate) mod dot;
 pub(crate) mod eigen;
 pub(crate) mod gram;
 pub(crate) mod normal;
+pub(crate) mod pairwise;
 pub(crate) mod product;
 pub(crate) mod rng;
 #[cfg(feature = "linalg")]

@@ -1,5 +1,6 @@
 //! The public tables, rerun: `cargo run --release --example accuracy -- A|B|B-all|C1|C2|D|E100k|E64|Eserenade|F|all
-//! [--data ../shared/data] [--part test|validation] [--only WORD] [--peers] [--model TEXT] [--json]`.
+//! [--data ../shared/data] [--part test|validation] [--only WORD] [--peers] [--model TEXT] [--system FILE] [--json]`.
+//! `--weigh FILE` finds the weights of blends on the validation cut instead.
 //!
 //! Every system of `parameters.json` was chosen on the validation cut of its protocol; the file says by how many trials
 //! and with what figure there. The data sets carry research terms and are not part of the project: without their
@@ -8,6 +9,7 @@
 mod protocols;
 mod systems;
 mod table;
+mod weigh;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,6 +34,10 @@ struct Ask {
     /// The peers' models at the peers' parameters, instead of the chosen ones.
     peers: bool,
     json: bool,
+    /// A file of systems, in the form of the parameter file's lists.
+    system: Option<PathBuf>,
+    /// A file of systems whose weights are to be found.
+    weigh: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -53,6 +59,8 @@ fn ask(mut args: impl Iterator<Item = String>) -> Result<Ask> {
         models: Vec::new(),
         peers: false,
         json: false,
+        system: None,
+        weigh: None,
     };
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
@@ -67,12 +75,14 @@ fn ask(mut args: impl Iterator<Item = String>) -> Result<Ask> {
                     other => return Err(format!("--part is test or validation, not {other:?}").into()),
                 }
             }
+            "--system" => ask.system = Some(value()?.into()),
+            "--weigh" => ask.weigh = Some(value()?.into()),
             "--peers" => ask.peers = true,
             "--json" => ask.json = true,
             "all" => ask.protocols.extend(ALL.iter().map(|(name, _, _)| (*name).to_owned())),
             flag if flag.starts_with('-') => {
                 return Err(
-                    format!("unknown flag {flag}; there are --data, --part, --only, --model, --peers, --json").into()
+                    format!("unknown flag {flag}; there are --data, --part, --only, --model, --peers, --system, --weigh, --json").into()
                 );
             }
             name => ask.protocols.push(name.to_owned()),
@@ -91,6 +101,10 @@ fn run(ask: &Ask) -> Result<()> {
         return Ok(());
     }
     for name in &ask.protocols {
+        if let Some(file) = &ask.weigh {
+            weigh::weigh(&load(name, &ask.data, Part::Validation)?, &systems::read(file)?)?;
+            continue;
+        }
         let protocol = load(name, &ask.data, ask.part)?;
         let mut table = Table::new(&protocol, ask.part, ask.json);
         for entry in entries(ask, &protocol)? {
@@ -104,6 +118,9 @@ fn run(ask: &Ask) -> Result<()> {
 fn entries(ask: &Ask, protocol: &Protocol) -> Result<Vec<Entry>> {
     if !ask.models.is_empty() {
         return ask.models.iter().map(|text| Entry::parse(text)).collect();
+    }
+    if let Some(file) = &ask.system {
+        return systems::read(file);
     }
     let wanted = |entry: &Entry| ask.only.is_empty() || ask.only.iter().any(|word| entry.name.contains(word.as_str()));
     let all = if ask.peers { systems::peers(protocol.name)? } else { systems::chosen(protocol.name)? };

@@ -91,18 +91,22 @@ pub(crate) struct Part {
     pub(crate) view: Option<HistoryView>,
 }
 
+impl Part {
+    /// Fits the part on the task's training data.
+    pub(crate) fn fit(&self, task: &Task, run: &Run<'_>) -> Result<BlendPart> {
+        let recipe = ModelRecipe { model: self.model.clone(), params: self.params.clone() };
+        let mut scorer = recipe.build()?.fit_dyn(&task.training_set(), run)?;
+        if let Some(view) = self.view {
+            scorer = Arc::new(Focus::on(view, scorer));
+        }
+        Ok(BlendPart::new(scorer, self.weight).scale(self.scale).share(self.share))
+    }
+}
+
 impl Spec {
     /// Fits every part on the task's training data; several become one blended scorer.
     pub(crate) fn fit(&self, task: &Task, run: &Run<'_>) -> Result<Arc<dyn Scorer>> {
-        let mut parts = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
-            let recipe = ModelRecipe { model: part.model.clone(), params: part.params.clone() };
-            let mut scorer = recipe.build()?.fit_dyn(&task.training_set(), run)?;
-            if let Some(view) = part.view {
-                scorer = Arc::new(Focus::on(view, scorer));
-            }
-            parts.push(BlendPart::new(scorer, part.weight).scale(part.scale).share(part.share));
-        }
+        let parts = self.parts.iter().map(|part| part.fit(task, run)).collect::<Result<Vec<_>>>()?;
         match <[BlendPart; 1]>::try_from(parts) {
             Ok([alone]) => Ok(alone.scorer),
             Err(parts) => Ok(Arc::new(Blended::new("blend", parts)?.pool(self.pool)?)),
@@ -134,4 +138,10 @@ pub(crate) fn chosen(protocol: &str) -> Result<Vec<Entry>> {
 /// The peers' models at the peers' parameters.
 pub(crate) fn peers(protocol: &str) -> Result<Vec<Entry>> {
     Ok(file()?.peers.remove(protocol).unwrap_or_default())
+}
+
+/// A list of systems in a file of their own.
+pub(crate) fn read(path: &std::path::Path) -> Result<Vec<Entry>> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?)
 }

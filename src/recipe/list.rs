@@ -5,15 +5,16 @@ use super::kind::TaskKind::{self, Basket, Collaborative, Content, Sequence, Sess
 use super::kind::{ModelKind, erase};
 use super::nearest;
 use crate::scorer::{
-    AlsParams, BuyAgainParams, CoOccurrenceParams, CrossOccurrenceParams, FrequentlyBoughtTogetherParams,
-    PersonalFrequencyParams, PopularInParams, PopularityParams, RecentParams, SessionKnnParams, TifuKnnParams,
-    TrendingParams, UpCfParams,
+    AffinityParams, AlsParams, AssociationRulesParams, BprParams, BuyAgainParams, CoOccurrenceParams,
+    ContentSimilarityParams, CrossOccurrenceParams, FrequentlyBoughtTogetherParams, GfCfParams, HybridParams,
+    PersonalFrequencyParams, PopularInParams, PopularityParams, PureSvdParams, RecentParams, SequentialRulesParams,
+    SessionKnnParams, SlimParams, SparseEaseParams, TifuKnnParams, TransitionParams, TrendingParams, UpCfParams,
 };
 
 /// `name, what makes its default parameters, [what it is for], "what it answers";`
 macro_rules! models {
-    ($($name:literal, $default:expr, [$($task:ident),*], $what:literal;)*) => {
-        const MODELS: &[ModelKind] = &[$(ModelKind {
+    ($($(#[$when:meta])* $name:literal, $default:expr, [$($task:ident),*], $what:literal;)*) => {
+        const MODELS: &[ModelKind] = &[$($(#[$when])* ModelKind {
             name: $name,
             what: $what,
             tasks: { const TASKS: &[TaskKind] = &[$($task),*]; TASKS },
@@ -45,6 +46,19 @@ models! {
     "vsknn", SessionKnnParams::vsknn, [Session], "what followed in sessions like this one?";
     "stan", SessionKnnParams::stan, [Session], "the same, with age and places";
     "vstan", SessionKnnParams::vstan, [Session], "the same, with age, places and rarity";
+    "association_rules", AssociationRulesParams::default, [Session], "what is clicked in the same sessions?";
+    "sequential_rules", SequentialRulesParams::default, [Session], "what is clicked after it?";
+    "transition", TransitionParams::default, [Collaborative, Sequence], "what comes next, after what they did lately?";
+    "slim", SlimParams::default, [Collaborative], "which few items explain which? (elastic net)";
+    #[cfg(feature = "linalg")]
+    "ease", crate::scorer::EaseParams::default, [Collaborative], "which items explain which? (closed form)";
+    "sparse_ease", SparseEaseParams::default, [Collaborative], "the same, by neighbourhoods";
+    "gf_cf", GfCfParams::default, [Collaborative], "what is near in the graph of shoppers and items?";
+    "pure_svd", PureSvdParams::default, [Collaborative], "what do shoppers of similar taste want? (spectral)";
+    "bpr", BprParams::default, [Collaborative], "what do shoppers of similar taste want? (learned from orders)";
+    "hybrid", HybridParams::default, [Collaborative, Content], "the same as als, new items by their attributes";
+    "content", ContentSimilarityParams::default, [Content], "what is like what they touched?";
+    "affinity", AffinityParams::default, [Content], "what is wanted of the kinds they come back to?";
     "als", AlsParams::default, [Collaborative], "what do shoppers of similar taste want? (factors)";
 }
 

@@ -63,6 +63,15 @@ pub enum Reason {
         /// After how long it is bought again, in the same unit: half of those who do buy again have done so.
         interval: f32,
     },
+    /// An attribute value of the item speaks for it.
+    Attribute {
+        /// The attribute's name.
+        attribute: String,
+        /// The value: a category path, a tag, a word of a text, a span of numbers.
+        value: String,
+        /// What the scorer's code makes of it.
+        code: ReasonCode,
+    },
     /// A rule or preference moved it.
     Rule {
         /// Its id.
@@ -97,6 +106,10 @@ pub enum ReasonCode {
     BoughtBefore,
     /// Shoppers of similar taste want it.
     SimilarTaste,
+    /// Alike, by what the catalogue says of both, to the evidence item.
+    SimilarItem,
+    /// Of a category, brand or other value the shopper comes back to.
+    FavouriteKind,
     /// Released lately.
     New,
     /// In the shopper's usual price range.

@@ -211,7 +211,7 @@ impl Electorate for FrequentlyBoughtTogether {
         }
     }
 
-    fn withheld<'c>(&self, cx: &Context<'c>) -> &'c [ItemIdx] {
+    fn withheld<'c>(&self, cx: &'c Context<'_>) -> &'c [ItemIdx] {
         cx.basket
     }
 }

@@ -9,6 +9,8 @@ mod catalog_load;
 mod common;
 mod cooccur;
 mod dataset;
+mod evaluate_metric;
+mod evaluate_report;
 mod evaluate_split;
 mod explain;
 mod groceries;

@@ -29,6 +29,13 @@ impl SplitMix64 {
         mix(self.0)
     }
 
+    /// Below `n`, which is above 0 and below 2^32: the high half of a product (Lemire 2019, without the rejection: the
+    /// bias is `n / 2^32`).
+    #[inline]
+    pub(crate) const fn below(&mut self, n: usize) -> usize {
+        (((self.next() >> 32) * n as u64) >> 32) as usize
+    }
+
     /// Mean 0, variance 1, nearly normal: the sum of twelve uniform 16-bit numbers (Irwin–Hall). Whole-number
     /// arithmetic only, so no platform's logarithm or cosine gets a say.
     pub(crate) fn normal(&mut self) -> f32 {

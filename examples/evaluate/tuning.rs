@@ -1,13 +1,12 @@
 //! Better parameters, and better weights, by a validation cut.
 
 use std::error::Error;
-use std::sync::Arc;
 
 use likewise::evaluate::Task;
 use likewise::evaluate::metric::Ndcg;
-use likewise::recipe::{BlendRecipe, ModelRecipe};
+use likewise::recipe::{BlendRecipe, ModelRecipe, RecipePart};
 use likewise::tune::{Aim, Columns, Flow, Goal, OnTask, Outcome, Study, StudyParams};
-use likewise::{BlendPart, Blended, Parallelism, Run, Scorer, Validate};
+use likewise::{Blended, Fit, Parallelism, Run, Scorer, Validate};
 
 use crate::measure::sample;
 use crate::progress::Meter;
@@ -67,11 +66,10 @@ pub(crate) fn weights(
     meter: &Meter,
 ) -> Result<BlendRecipe, Box<dyn Error>> {
     let mut alone: Vec<Blended> = Vec::new();
-    for (number, part) in blend.parts.iter().enumerate() {
+    for part in &blend.parts {
         meter.step(&format!("fit {} to weigh it", part.model));
-        let fitted: Arc<dyn Scorer> = part.recipe().build()?.fit_dyn(&task.training_set(), run)?;
-        let part = BlendPart::new(fitted, 1.0).scale(part.scale).share(part.share);
-        alone.push(Blended::new(format!("part {number}"), [part])?);
+        let one = BlendRecipe { parts: vec![RecipePart { weight: 1.0, ..part.clone() }], pool: blend.pool };
+        alone.push(one.build()?.fit(&task.training_set(), run)?);
     }
     let parts: Vec<&dyn Scorer> = alone.iter().map(|part| part as &dyn Scorer).collect();
     let columns = Columns::of(task, &parts, DEPTH, run)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use likewise::recipe::{BlendRecipe, ModelKind, ModelRecipe, RecipeError, model, models, nearest};
 use likewise::tune::Over;
-use likewise::{DatasetBuilder, Fit, ParamRange, PartScale, PartShare, Run};
+use likewise::{DatasetBuilder, Fit, HistoryView, ParamRange, PartScale, PartShare, Run};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
@@ -183,10 +183,12 @@ fn blends_are_read_and_written() {
     assert_eq!(blend.to_string().parse::<BlendRecipe>().unwrap(), blend);
     let json = serde_json::to_string(&blend).unwrap();
     assert_eq!(serde_json::from_str::<BlendRecipe>(&json).unwrap(), blend);
-    let scaled = r#"als*0.7@rank + vstan*0.3@best@{"grows":{"half_life":2.0}} + popularity*1@{"log":{"floor":0.5}}"#;
+    let scaled =
+        r#"als*0.7@rank + vstan*0.3@best@{"grows":{"half_life":2.0}}@session + popularity*1@{"log":{"floor":0.5}}"#;
     let blend: BlendRecipe = scaled.parse().unwrap();
     assert_eq!(blend.parts[0].scale, PartScale::Rank { c: 60.0 });
     assert_eq!(blend.parts[1].share, PartShare::Grows { half_life: 2.0 });
+    assert_eq!(blend.parts[1].view, HistoryView::Session);
     assert_eq!(blend.to_string().parse::<BlendRecipe>().unwrap(), blend);
     assert!("als*1@ranks".parse::<BlendRecipe>().unwrap_err().to_string().contains("as_is, best"));
     for wrong in [
@@ -203,7 +205,7 @@ fn blends_are_read_and_written() {
     ] {
         assert!(wrong.parse::<BlendRecipe>().is_err(), "{wrong:?}");
     }
-    assert_eq!(BlendRecipe { parts: Vec::new() }.build().map(drop).unwrap_err(), RecipeError::NoParts);
+    assert_eq!(BlendRecipe { parts: Vec::new(), pool: 1 }.build().map(drop).unwrap_err(), RecipeError::NoParts);
 }
 
 #[test]

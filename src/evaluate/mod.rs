@@ -8,15 +8,22 @@
 //! list is made by the same code that answers a shopper's request, over the full catalogue.
 
 mod case;
+mod judge;
 mod lists;
 pub mod metric;
+mod report;
+mod resample;
+mod segment;
 pub mod split;
 mod task;
 
 pub use case::{Case, Target};
+pub use judge::{Evaluation, Judgement};
 pub use lists::Lists;
 #[doc(inline)]
-pub use metric::{Judged, Metric};
+pub use metric::{Aggregate, Judged, Metric};
+pub use report::{Aggregated, CompareError, Comparison, Estimate, Report, SegmentReport};
+pub use segment::Segments;
 #[doc(inline)]
 pub use split::{Ask, FitOn, LeftOut, NewItems, NewShoppers, Questions, Repeats, Split, SplitError};
 pub use task::{Asker, Exclusion, System, Task, TaskError};

@@ -30,8 +30,9 @@ impl SplitMix64 {
     }
 
     /// Below `n` (above 0), evenly but for one part in 2^64 / n.
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        (u128::from(self.next()) * n as u128 >> 64) as usize
+    #[inline]
+    pub(crate) const fn below(&mut self, n: usize) -> usize {
+        ((self.next() as u128 * n as u128) >> 64) as usize
     }
 
     /// From 0 to 1, both left out.

@@ -15,7 +15,10 @@ use super::text::{pieces, syntax};
 use crate::params::ParamError;
 use crate::rank::{Ranker, RankerBuilder};
 use crate::run::Run;
-use crate::scorer::{BlendPart, Blended, BlendedError, DynFit, Fit, FitError, PartScale, PartShare, TrainingSet};
+use crate::scorer::{
+    BlendPart, Blended, BlendedError, DynFit, Fit, FitError, Focus, HistoryView, PartScale, PartShare, Scorer,
+    TrainingSet,
+};
 
 /// One voice of a blend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,9 @@ pub struct RecipePart {
     /// How its weight depends on the session.
     #[serde(default, skip_serializing_if = "is_default")]
     pub share: PartShare,
+    /// Which part of the shopper's history it is shown.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub view: HistoryView,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -44,8 +50,8 @@ impl RecipePart {
     /// A model with its weight.
     #[must_use]
     pub fn new(recipe: ModelRecipe, weight: f32) -> Self {
-        let (scale, share) = (PartScale::default(), PartShare::default());
-        Self { model: recipe.model, params: recipe.params, weight, scale, share }
+        let (scale, share, view) = Default::default();
+        Self { model: recipe.model, params: recipe.params, weight, scale, share, view }
     }
 
     /// The model without its weight.
@@ -56,7 +62,8 @@ impl RecipePart {
 }
 
 /// Models with weights: `als:factors=128*0.7 + co_purchase*0.3`; a part without a weight counts 1. After a weight may
-/// stand the part's scale, and after that its share, each a word or JSON: `als*0.7@rank + vstan*0.3@best@{"grows":..}`.
+/// stand the part's scale, its share and its view of the history, each a word or JSON:
+/// `als*0.7@rank + vstan*0.3@best@{"grows":{"half_life":2}}@session`.
 ///
 /// # Example
 /// ```
@@ -68,10 +75,17 @@ impl RecipePart {
 /// # Ok::<(), likewise::recipe::RecipeError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(deny_unknown_fields)]
 pub struct BlendRecipe {
     /// Its voices, at least one.
     pub parts: Vec<RecipePart>,
+    /// Proposals of each part that are blended, and that it is scaled by; `1..=1_000_000`. See [`Blended::pool`].
+    #[serde(default = "pool")]
+    pub pool: usize,
+}
+
+const fn pool() -> usize {
+    200
 }
 
 impl BlendRecipe {
@@ -82,11 +96,15 @@ impl BlendRecipe {
     pub fn build(&self) -> Result<BlendFit, RecipeError> {
         let mut names = Vec::new();
         let parts = self.parts.iter().map(|part| part.build(&mut names)).collect::<Result<Vec<_>, _>>()?;
-        if parts.is_empty() { Err(RecipeError::NoParts) } else { Ok(BlendFit { name: self.to_string(), parts }) }
+        if parts.is_empty() {
+            Err(RecipeError::NoParts)
+        } else {
+            Ok(BlendFit { name: self.to_string(), parts, pool: self.pool })
+        }
     }
 
     /// Fits every part and hands them to a ranker to be, in order, each with its weight. A ranker scales its scorers
-    /// itself: `scale` and `share` of the parts do not count. Parts of one scorer's name get numbered names, as a ranker
+    /// itself: `scale` and `share` of the parts and the `pool` do not count. Parts of one scorer's name get numbered names, as a ranker
     /// demands.
     ///
     /// # Errors
@@ -94,7 +112,7 @@ impl BlendRecipe {
     pub fn ranker(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<RankerBuilder, BlendError> {
         let mut ranker = Ranker::builder();
         for part in self.build()?.parts {
-            ranker = ranker.scorer(part.fit.fit_dyn(train, run)?, part.weight);
+            ranker = ranker.scorer(part.fitted(train, run)?, part.weight);
         }
         Ok(ranker)
     }
@@ -114,7 +132,8 @@ impl RecipePart {
                 params.insert("name".to_owned(), format!("{name}_{}", same + 1).into());
             }
         }
-        Ok(PartFit { fit: kind.build(&params)?, weight: self.weight, scale: self.scale, share: self.share })
+        let Self { weight, scale, share, view, .. } = *self;
+        Ok(PartFit { fit: kind.build(&params)?, weight, scale, share, view })
     }
 }
 
@@ -123,6 +142,7 @@ impl RecipePart {
 pub struct BlendFit {
     name: String,
     parts: Vec<PartFit>,
+    pool: usize,
 }
 
 #[derive(Debug)]
@@ -131,6 +151,14 @@ struct PartFit {
     weight: f32,
     scale: PartScale,
     share: PartShare,
+    view: HistoryView,
+}
+
+impl PartFit {
+    fn fitted(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Arc<dyn Scorer>, FitError> {
+        let scorer = self.fit.fit_dyn(train, run)?;
+        Ok(if self.view == HistoryView::Whole { scorer } else { Arc::new(Focus::on(self.view, scorer)) })
+    }
 }
 
 impl Fit for BlendFit {
@@ -138,11 +166,12 @@ impl Fit for BlendFit {
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Blended, FitError> {
         let fitted = |part: &PartFit| {
-            let scorer = part.fit.fit_dyn(train, run)?;
+            let scorer = part.fitted(train, run)?;
             Ok(BlendPart::new(scorer, part.weight).scale(part.scale).share(part.share))
         };
         let parts = self.parts.iter().map(fitted).collect::<Result<Vec<_>, FitError>>()?;
-        Blended::new(self.name.clone(), parts).map_err(|error| match error {
+        let blended = Blended::new(self.name.clone(), parts);
+        blended.and_then(|blended| Ok(blended.pool(self.pool)?)).map_err(|error| match error {
             BlendedError::Param(error) => FitError::Param(error),
             // Neither empty nor of several numberings: all parts were fitted on one data set.
             other => FitError::Param(ParamError::new("parts", &self.name, other.to_string())),
@@ -191,12 +220,13 @@ impl FromStr for BlendRecipe {
                     1 if word == "log" => part.scale = PartScale::Log { floor: 0.01 },
                     1 => part.scale = read(text, at, word, "scale: as_is, best, deviations, rank or log")?,
                     2 => part.share = read(text, at, word, "share: constant, or fades or grows with a half_life")?,
-                    _ => return Err(syntax(text, at, "a part has one scale and one share")),
+                    3 => part.view = read(text, at, word, "view: whole, session or profile")?,
+                    _ => return Err(syntax(text, at, "a part has one scale, one share and one view")),
                 }
             }
             Ok(part)
         };
-        let blend = Self { parts: parts.into_iter().map(part).collect::<Result<_, _>>()? };
+        let blend = Self { parts: parts.into_iter().map(part).collect::<Result<_, _>>()?, pool: pool() };
         blend.build()?;
         Ok(blend)
     }
@@ -218,17 +248,19 @@ fn write<T: Serialize>(value: &T) -> String {
 }
 
 impl fmt::Display for BlendRecipe {
-    /// As [`FromStr`] reads it.
+    /// As [`FromStr`] reads it; the `pool` is not said.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, part) in self.parts.iter().enumerate() {
             let plus = if place == 0 { "" } else { " + " };
             write!(f, "{plus}{}*{}", part.recipe(), part.weight)?;
-            if !is_default(&part.scale) || !is_default(&part.share) {
-                write!(f, "@{}", write(&part.scale))?;
-            }
-            if !is_default(&part.share) {
-                write!(f, "@{}", write(&part.share))?;
-            }
+            // What stands before the last that is not the default must be said.
+            let said = [
+                (write(&part.scale), is_default(&part.scale)),
+                (write(&part.share), is_default(&part.share)),
+                (write(&part.view), is_default(&part.view)),
+            ];
+            let n = said.iter().rposition(|(_, default)| !default).map_or(0, |last| last + 1);
+            said[..n].iter().try_for_each(|(text, _)| write!(f, "@{text}"))?;
         }
         Ok(())
     }

@@ -201,7 +201,7 @@ impl Task {
     /// # Errors
     /// [`Cancelled`].
     pub fn lists(&self, system: System<'_>, k: usize, run: &Run<'_>) -> Result<Lists, Cancelled> {
-        let ask = |asker: &mut Asker<'_>, cases: &[Case], _: usize| {
+        let ask = |asker: &mut Asker<'_>, cases: &[Case]| {
             let mut lists = Lists::default();
             cases.iter().for_each(|case| lists.push(asker.ask(case, k)));
             lists
@@ -212,18 +212,18 @@ impl Task {
         }))
     }
 
-    /// Runs `ask(asker, cases, number of the first)` over all cases in chunks, in order.
+    /// Runs `ask(asker, cases)` over all cases in chunks; the results are in the order of the cases.
     pub(super) fn ask_all<T: Send>(
         &self,
         system: System<'_>,
         run: &Run<'_>,
-        ask: impl Fn(&mut Asker<'_>, &[Case], usize) -> T + Sync + Send,
+        ask: impl Fn(&mut Asker<'_>, &[Case]) -> T + Sync + Send,
     ) -> Result<Vec<T>, Cancelled> {
         let n = self.cases.len();
         let chunk = |asker: &mut Asker<'_>, chunk: usize| {
             let first = chunk * CHUNK;
             run.step(first as u64, n as u64, None)?;
-            Ok(ask(asker, &self.cases[first..n.min(first + CHUNK)], first))
+            Ok(ask(asker, &self.cases[first..n.min(first + CHUNK)]))
         };
         run.threads.map_with(n.div_ceil(CHUNK), || self.asker(system), chunk).into_iter().collect()
     }
@@ -240,6 +240,20 @@ impl Task {
     #[must_use]
     pub fn asker<'a>(&'a self, system: System<'a>) -> Asker<'a> {
         Asker { task: self, system, scratch: Scratch::default(), ws: Workspace::default() }
+    }
+
+    /// Calls `f` with the context of a case and the items that may be recommended in it.
+    #[cfg(feature = "json")]
+    pub(crate) fn asking<T>(&self, case: &Case, f: impl FnOnce(&Context<'_>, &dyn Fn(ItemIdx) -> bool) -> T) -> T {
+        let (mut history, mut named) = (Vec::new(), ItemSet::default());
+        let cx = self.context(case, &mut history);
+        named.reset(self.shelf.n_items());
+        self.refuse(&cx, &mut |item| {
+            if item.as_usize() < cx.shelf.n_items() {
+                named.insert(item);
+            }
+        });
+        f(&cx, &|item| !named.contains(item) && !cx.shelf.is_removed(item))
     }
 
     /// The context of a case: its session, then the shopper's profile as known at its time.

@@ -1,0 +1,68 @@
+//! Every model there is, one line each.
+
+use super::error::RecipeError;
+use super::kind::TaskKind::{self, Basket, Collaborative, Content, Sequence, Session};
+use super::kind::{ModelKind, erase};
+use super::nearest;
+use crate::scorer::{
+    AlsParams, BuyAgainParams, CoOccurrenceParams, CrossOccurrenceParams, FrequentlyBoughtTogetherParams,
+    PersonalFrequencyParams, PopularInParams, PopularityParams, RecentParams, SessionKnnParams, TifuKnnParams,
+    TrendingParams, UpCfParams,
+};
+
+/// `name, what makes its default parameters, [what it is for], "what it answers";`
+macro_rules! models {
+    ($($name:literal, $default:expr, [$($task:ident),*], $what:literal;)*) => {
+        const MODELS: &[ModelKind] = &[$(ModelKind {
+            name: $name,
+            what: $what,
+            tasks: { const TASKS: &[TaskKind] = &[$($task),*]; TASKS },
+            table: || erase::table($default),
+            space: || erase::space($default),
+            defaults: || erase::defaults($default),
+            reads: |params| erase::reads($default, params),
+            build: |params| erase::build($default, params),
+            #[cfg(any(test, feature = "testing"))]
+            conforms: || erase::conforms($default),
+        }),*];
+    };
+}
+
+models! {
+    "popularity", PopularityParams::default, [Collaborative, Sequence, Session, Basket], "what do many want?";
+    "popular_in", PopularInParams::default, [Content], "what do many want in the category at hand?";
+    "trending", TrendingParams::default, [Session], "what is wanted more than before?";
+    "recent", RecentParams::default, [Session, Basket], "what did the shopper look at lately?";
+    "co_view", CoOccurrenceParams::co_view, [Collaborative, Sequence, Session], "what is viewed with what they touched?";
+    "co_purchase", CoOccurrenceParams::co_purchase, [Collaborative, Sequence, Basket], "what is bought with what they touched?";
+    "cross_occurrence", CrossOccurrenceParams::default, [Collaborative, Sequence], "what do several kinds of touch lead to?";
+    "bought_together", FrequentlyBoughtTogetherParams::default, [Basket], "what completes the basket?";
+    "personal_frequency", PersonalFrequencyParams::default, [Basket], "what do they buy again and again?";
+    "buy_again", BuyAgainParams::default, [Basket], "what is due again?";
+    "tifu_knn", TifuKnnParams::default, [Basket], "what do those with such baskets buy next?";
+    "up_cf", UpCfParams::default, [Basket], "what do those who buy the same lately buy?";
+    "vmis_knn", SessionKnnParams::vmis, [Session], "what followed in sessions like this one? (as Serenade)";
+    "vsknn", SessionKnnParams::vsknn, [Session], "what followed in sessions like this one?";
+    "stan", SessionKnnParams::stan, [Session], "the same, with age and places";
+    "vstan", SessionKnnParams::vstan, [Session], "the same, with age, places and rarity";
+    "als", AlsParams::default, [Collaborative], "what do shoppers of similar taste want? (factors)";
+}
+
+/// All models.
+#[must_use]
+pub fn models() -> &'static [ModelKind] {
+    MODELS
+}
+
+/// The model of that name.
+///
+/// # Errors
+/// [`RecipeError::UnknownModel`] names the nearest one.
+pub fn model(name: &str) -> Result<&'static ModelKind, RecipeError> {
+    let names = || MODELS.iter().map(ModelKind::name);
+    MODELS.iter().find(|kind| kind.name == name).ok_or_else(|| RecipeError::UnknownModel {
+        name: name.to_owned(),
+        nearest: nearest(name, names()).map(str::to_owned),
+        known: names().collect::<Vec<_>>().join(", "),
+    })
+}

@@ -123,7 +123,7 @@ impl Evaluation {
     /// [`Cancelled`].
     pub fn judge(&self, task: &Task, system: System<'_>, run: &Run<'_>) -> Result<Judgement, Cancelled> {
         let kept = self.kept();
-        let judge = |asker: &mut Asker<'_>, cases: &[Case], _: usize| {
+        let judge = |asker: &mut Asker<'_>, cases: &[Case]| {
             let mut part = Part::default();
             for case in cases {
                 let deepest = self.metrics.iter().map(|metric| metric.depth(case)).max().unwrap_or(0).max(kept);

@@ -92,7 +92,7 @@ pub(super) fn sign_flip(differences: &[f64], permutations: usize, run: &Run<'_>)
         return count as f64 / ways as f64;
     }
     let flip = |number: usize| {
-        let mut rng = SplitMix64::stream(run.seed ^ 0x5eed_0f_516e, number as u64);
+        let mut rng = SplitMix64::stream(run.seed ^ 0x516e_f11b, number as u64);
         far(sum(&mut || rng.next()))
     };
     let count = run.threads.map(permutations, flip).into_iter().filter(|&far| far).count();

@@ -18,7 +18,7 @@ pub(super) enum By {
 /// A division of the cases, or of the targets within the cases, into named segments.
 ///
 /// Where targets are divided, a case is judged once for each segment, by its targets of that segment alone: the recall of
-/// the long tail is the share of the long-tail targets that were found.
+/// the long tail is the share of the long-tail targets that were found. Its other targets then count as any other item.
 ///
 /// # Example
 /// ```

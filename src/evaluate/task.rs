@@ -201,7 +201,7 @@ impl Task {
     /// # Errors
     /// [`Cancelled`].
     pub fn lists(&self, system: System<'_>, k: usize, run: &Run<'_>) -> Result<Lists, Cancelled> {
-        let ask = |asker: &mut Asker<'_>, cases: &[Case], _: usize| {
+        let ask = |asker: &mut Asker<'_>, cases: &[Case]| {
             let mut lists = Lists::default();
             cases.iter().for_each(|case| lists.push(asker.ask(case, k)));
             lists
@@ -212,18 +212,18 @@ impl Task {
         }))
     }
 
-    /// Runs `ask(asker, cases, number of the first)` over all cases in chunks, in order.
+    /// Runs `ask(asker, cases)` over all cases in chunks; the results are in the order of the cases.
     pub(super) fn ask_all<T: Send>(
         &self,
         system: System<'_>,
         run: &Run<'_>,
-        ask: impl Fn(&mut Asker<'_>, &[Case], usize) -> T + Sync + Send,
+        ask: impl Fn(&mut Asker<'_>, &[Case]) -> T + Sync + Send,
     ) -> Result<Vec<T>, Cancelled> {
         let n = self.cases.len();
         let chunk = |asker: &mut Asker<'_>, chunk: usize| {
             let first = chunk * CHUNK;
             run.step(first as u64, n as u64, None)?;
-            Ok(ask(asker, &self.cases[first..n.min(first + CHUNK)], first))
+            Ok(ask(asker, &self.cases[first..n.min(first + CHUNK)]))
         };
         run.threads.map_with(n.div_ceil(CHUNK), || self.asker(system), chunk).into_iter().collect()
     }

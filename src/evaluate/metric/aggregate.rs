@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::evaluate::lists::Lists;
 use crate::evaluate::task::Task;
+use crate::ids::ItemIdx;
 
 /// A number that says something about all lists of a task at once.
 pub trait Aggregate: fmt::Debug + Send + Sync {
@@ -25,12 +26,8 @@ fn shown(task: &Task, lists: &Lists, k: usize) -> Vec<u64> {
             *count += 1;
         }
     }
-    let mut place = 0;
-    shown.retain(|_| {
-        place += 1;
-        !task.shelf().is_removed(crate::ids::ItemIdx::new(place - 1))
-    });
-    shown
+    let there = |item: &usize| !task.shelf().is_removed(ItemIdx::new(*item as u32));
+    (0..shown.len()).filter(there).map(|item| shown[item]).collect()
 }
 
 /// The share of the items that appear among the first `k` of at least one list.

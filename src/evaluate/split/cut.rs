@@ -46,10 +46,7 @@ pub(super) struct RowCut {
 }
 
 pub(super) fn cuts(split: &Split, log: &Log<'_>, questions: &Questions) -> Result<Vec<RowCut>, SplitError> {
-    let share = |what, got: f64| match got > 0.0 && got < 1.0 {
-        true => Ok(got),
-        false => Err(SplitError::Share { what, got }),
-    };
+    let share = |what, got: f64| if got > 0.0 && got < 1.0 { Ok(got) } else { Err(SplitError::Share { what, got }) };
     match split.how {
         How::At { ref cuts, horizon } if !cuts.is_empty() => {
             let end = end(log);

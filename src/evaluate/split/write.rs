@@ -8,7 +8,7 @@ use super::ask::{Draft, drafts};
 use super::cut::{Row, RowCut};
 use super::{LeftOut, NewItems, NewShoppers, Questions, Repeats, SplitError};
 use crate::catalog::Shelf;
-use crate::dataset::{Dataset, DatasetBuilder, Log, Rewriter, weigh};
+use crate::dataset::{Dataset, DatasetBuilder, KindWeight, Log, Rewriter, weigh};
 use crate::evaluate::case::{Case, Target};
 use crate::evaluate::task::Task;
 use crate::event::{EventKind, KindSet};
@@ -114,7 +114,7 @@ struct Writer<'a> {
     serve: &'a Dataset,
     shelf: &'a Shelf,
     questions: &'a Questions,
-    weights: Vec<crate::dataset::KindWeight>,
+    weights: Vec<KindWeight>,
     /// By number in the log ahead.
     numbers: FxHashMap<ItemIdx, Option<ItemIdx>>,
     left_out: LeftOut,

@@ -134,9 +134,6 @@ pub use rank::{
     RankerBuilder, RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort,
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
-#[cfg(feature = "linalg")]
-pub use scorer::{EaseParams, Keep};
-pub use scorer::{GfCf, GfCfParams, LinearModel, PureSvd, PureSvdParams, Scaling, Sign, SlimParams, SparseEaseParams};
 pub use scorer::{
     Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
     CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
@@ -144,6 +141,9 @@ pub use scorer::{
     Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer,
     Scores, Solver, Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
 };
+#[cfg(feature = "linalg")]
+pub use scorer::{EaseParams, Keep};
+pub use scorer::{GfCf, GfCfParams, LinearModel, PureSvd, PureSvdParams, Scaling, Sign, SlimParams, SparseEaseParams};
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,
     Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot,

@@ -88,8 +88,7 @@ mod tests {
             spd_inverse(&mut inverse, dim).unwrap();
             for i in 0..dim {
                 for j in 0..dim {
-                    let sum: f64 =
-                        (0..dim).map(|k| f64::from(a[i * dim + k]) * f64::from(inverse[k * dim + j])).sum();
+                    let sum: f64 = (0..dim).map(|k| f64::from(a[i * dim + k]) * f64::from(inverse[k * dim + j])).sum();
                     approx::assert_abs_diff_eq!(sum, f64::from(u8::from(i == j)), epsilon = 1e-3);
                 }
             }

@@ -114,7 +114,9 @@ impl Design {
     }
 
     pub(in crate::scorer) fn heap_bytes(&self) -> usize {
-        self.by_row.heap_bytes() + self.by_item.heap_bytes() + (self.counts.capacity() + self.from.capacity() + self.to.capacity()) * 4
+        self.by_row.heap_bytes()
+            + self.by_item.heap_bytes()
+            + (self.counts.capacity() + self.from.capacity() + self.to.capacity()) * 4
     }
 }
 

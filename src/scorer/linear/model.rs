@@ -237,14 +237,7 @@ impl Full {
         ws.give_scored(voters);
     }
 
-    fn propose(
-        &self,
-        voting: &Voting,
-        cx: &Context<'_>,
-        limit: usize,
-        out: &mut Candidates<'_>,
-        ws: &mut Workspace,
-    ) {
+    fn propose(&self, voting: &Voting, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
         let mut voters = ws.take_scored();
         self.voters(voting, cx, ws, &mut voters);
         if !voters.is_empty() && limit > 0 {

@@ -40,12 +40,7 @@ fn check_kinds(kinds: KindSet) -> Result<(), ParamError> {
 }
 
 /// The voters of a request that satisfy `known`.
-fn voters(
-    voting: &Voting,
-    cx: &Context<'_>,
-    ws: &mut Workspace,
-    known: impl Fn(usize) -> bool,
-) -> Vec<Scored> {
+fn voters(voting: &Voting, cx: &Context<'_>, ws: &mut Workspace, known: impl Fn(usize) -> bool) -> Vec<Scored> {
     let mut voters = ws.take_scored();
     voting.voters(cx, None, ws, &mut voters);
     voters.retain(|voter| known(voter.item.as_usize()));

@@ -174,8 +174,9 @@ impl PureSvd {
     #[must_use]
     pub fn similar_items(&self, item: ItemIdx, k: usize) -> Vec<Scored> {
         let others = self.active.iter().map(|&other| ItemIdx::new(other)).filter(|&other| other != item);
-        let mut alike: Vec<Scored> =
-            others.filter_map(|other| self.similarity(item, other).map(|score| Scored { item: other, score })).collect();
+        let mut alike: Vec<Scored> = others
+            .filter_map(|other| self.similarity(item, other).map(|score| Scored { item: other, score }))
+            .collect();
         crate::kernel::top_k::top_k(&mut alike, k, Scored::order);
         alike
     }

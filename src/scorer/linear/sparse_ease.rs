@@ -211,10 +211,13 @@ impl Checked<SparseEaseParams> {
         top_k(near, self.neighbours, Scored::order);
         near.sort_unstable_by_key(|near| near.item);
         let m = near.len();
+        if m == 0 {
+            return Ok(Column::new());
+        }
         near.iter().zip(0..).for_each(|(near, place)| places[near.item.as_usize()] = place);
         matrix.clear();
         matrix.resize(m * m, 0.0);
-        for (i, row) in matrix.chunks_exact_mut(m.max(1)).enumerate() {
+        for (i, row) in matrix.chunks_exact_mut(m).enumerate() {
             let products = gram.row(near[i].item.as_usize());
             // The upper triangle: a short list is looked up in a long one, and a short one is walked through.
             if products.len() > 16 * (m - i) {

@@ -53,6 +53,9 @@ impl Basis {
         let mut y = vec![0.0f32; rows * width];
         for round in 1..=rounds {
             multiply(&design.by_row, &q, width, &mut y, run)?;
+            if round == 1 {
+                orthonormalise(&mut y, width, run); // or the strongest pattern drowns the others in one half-step
+            }
             multiply(&design.by_item, &y, width, &mut q, run)?;
             orthonormalise(&mut q, width, run);
             run.step(round, rounds + 1, None)?;

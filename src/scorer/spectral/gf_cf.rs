@@ -162,7 +162,7 @@ impl Tunable for GfCfParams {
 ///
 /// # Example
 /// ```
-/// use likewise::testing::{Trial};
+/// use likewise::testing::proposals;
 /// use likewise::{Consented, Context, DatasetBuilder, Event, EventKind, Fit, GfCfParams, LawfulBasis, Run, Shelf, Shopper, Timestamp, Touch, Validate};
 /// let mut shop = DatasetBuilder::default();
 /// for (who, item) in [("ann", "tea"), ("ann", "mug"), ("bob", "tea"), ("bob", "mug"), ("bob", "pan"), ("eve", "saw")] {
@@ -174,7 +174,9 @@ impl Tunable for GfCfParams {
 /// let item = |id| data.item(id).unwrap();
 /// let history = [Touch { item: item("tea"), kind: EventKind::View, at: Timestamp::from_secs(2), weight: 1.0 }];
 /// let shelf = Shelf::bare(&data);
-/// let cx = Context { history: &history, ..Context::new(&data, &shelf, data.as_of()) };
+/// let mut cx = Context::new(&data, &shelf, data.as_of());
+/// cx.history = &history;
+/// assert_eq!(proposals(&model, &cx, 3)[1], item("mug")); // after the tea itself
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -3,6 +3,7 @@
 
 mod als;
 mod bad_input;
+mod basket;
 mod batch;
 mod blended;
 mod catalog;

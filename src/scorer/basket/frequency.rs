@@ -10,7 +10,7 @@
 //! ([`Others::ByPopularity`]) score below 1e-20, less than any item of the shopper's own.
 //!
 //! Cost: fit `O(events)`, update `O(changed rows + items log items)` and exact (with `popular_within` a fit), query
-//! `O(own events + own items log own items)`; 12 bytes an item.
+//! `O(own events + own items log own items)`; 16 bytes an item.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ use crate::dataset::{Dataset, Delta, Extent, MemoryReport};
 use crate::event::KindSet;
 use crate::ids::{ItemIdx, UserIdx};
 use crate::kernel::accumulate::Accumulator;
-use crate::params::{Checked, ParamError, ParamSpec, Validate};
+use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
 use crate::scorer::bucket::{KINDS, NAME, check_name_and_kinds};
 use crate::scorer::{
@@ -91,10 +91,13 @@ pub enum Others {
 /// | `kinds` | interest | at least one | the events that put an item into a basket |
 /// | `recency` | baskets, half-life 10 | half-life above 0 | how much less an older basket counts; none for all the same |
 /// | `others` | silent | | whether other items follow by popularity |
-/// | `popular_within` | none | above 0 | the latest time in which baskets count towards popularity |
+/// | `popular_within` | 30 days | above 0 | the latest time in which baskets count towards popularity; none for all |
+/// | `demand` | 0.3 | 0 to 10 | the power of `1 + popularity` that multiplies a frequency; 0 for none |
 ///
-/// The half-life is where validation cuts of UCI Online Retail have their flat best; a grocer's table (Ta-Feng), where most
-/// shoppers have a handful of baskets, is best without recency, because then popularity has more ties to decide.
+/// Validation cuts chose the defaults. UCI Online Retail: demand of the last 30 days lifts NDCG@20 from .303 to .318 (with all
+/// of the past as demand .307), the half-life is flat between 6 and 20. Ta-Feng, where most shoppers have a handful of
+/// baskets: best without recency, because then popularity has more ties to decide (NDCG@10 .104 against .100), and
+/// indifferent to demand up to 0.15.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PersonalFrequencyParams {
@@ -108,6 +111,18 @@ pub struct PersonalFrequencyParams {
     pub others: Others,
     /// The latest time, before the dataset's "now", in which baskets count towards popularity; `None` for all.
     pub popular_within: Option<Span>,
+    /// The power, `0..=10`, of `(1 + popularity) / (1 + largest popularity)` that multiplies a frequency: of the shopper's
+    /// own items, those that sell now come first. At 0 popularity decides between equal frequencies only.
+    pub demand: f32,
+}
+
+impl PersonalFrequencyParams {
+    /// P-TopFreq: the shopper's items by the number of baskets that hold them, and no others. With
+    /// [`Others::ByPopularity`] it is GP-TopFreq.
+    #[must_use]
+    pub fn top_frequency() -> Self {
+        Self { recency: None, popular_within: None, demand: 0.0, ..Self::default() }
+    }
 }
 
 impl Default for PersonalFrequencyParams {
@@ -117,7 +132,8 @@ impl Default for PersonalFrequencyParams {
             kinds: KindSet::INTEREST,
             recency: Some(BasketDecay::Baskets { half_life: 10.0 }),
             others: Others::Silent,
-            popular_within: None,
+            popular_within: Some(Span::days(30)),
+            demand: 0.3,
         }
     }
 }
@@ -130,6 +146,7 @@ impl Validate for PersonalFrequencyParams {
             ParamSpec::typed("recency", "none, or a half-life above 0", "how much less an older basket counts"),
             ParamSpec::typed("others", "silent or by_popularity", "whether other items follow by popularity"),
             ParamSpec::typed("popular_within", "none, or a span above 0", "latest time that counts for popularity"),
+            ParamSpec::real("demand", 0.0, 10.0, "the power of popularity that multiplies a frequency"),
         ];
         TABLE
     }
@@ -139,7 +156,7 @@ impl Validate for PersonalFrequencyParams {
         self.recency.map_or(Ok(()), BasketDecay::validate)?;
         match self.popular_within {
             Some(Span::ZERO) => Err(ParamError::new("popular_within", 0, "none, or a span above 0")),
-            _ => Ok(()),
+            _ => check_range::<Self>("demand", self.demand.into()),
         }
     }
 }
@@ -155,12 +172,13 @@ impl Tunable for PersonalFrequencyParams {
             Axis::new("recency.time.half_life", Over::LogInt { lo: 86_400_000, hi: 63_072_000_000 }),
             Axis::new("others", Over::OneOf(&[r#""silent""#, r#""by_popularity""#])),
             Axis::new("popular_within", Over::OneOf(&["null", "2592000000", "7776000000"])),
+            Axis::new("demand", Over::Real { lo: 0.0, hi: 1.0 }),
         ];
         SPACE
     }
 }
 
-/// How many of the shopper's baskets hold it: the share of their baskets, newer ones counting more.
+/// How many of the shopper's baskets hold it: the share of their baskets, newer ones counting more, times the demand.
 ///
 /// # Example
 /// ```
@@ -186,6 +204,8 @@ pub struct PersonalFrequency {
     extent: Extent,
     /// Baskets that hold each item.
     popularity: Vec<u32>,
+    /// What each item's frequency is multiplied by.
+    demand: Vec<f32>,
     /// What each item scores as a follower; 0 for one that is in no basket.
     following: Vec<f32>,
     /// The items in baskets by popularity.
@@ -235,7 +255,10 @@ impl Checked<PersonalFrequencyParams> {
         for (level, tied) in ranking.chunk_by(same).rev().enumerate() {
             tied.iter().for_each(|item| following[item.as_usize()] = (level + 1) as f32 * FOLLOWER);
         }
-        PersonalFrequency { params: (**self).clone(), extent: data.extent(), popularity, following, ranking }
+        let most = popularity.iter().max().map_or(1.0, |&most| 1.0 + f64::from(most));
+        let demand = |&n: &u32| ((1.0 + f64::from(n)) / most).powf(self.demand.into()) as f32;
+        let demand = popularity.iter().map(demand).collect();
+        PersonalFrequency { params: (**self).clone(), extent: data.extent(), popularity, demand, following, ranking }
     }
 
     /// Adds the baskets of `rows` to `popularity`, or takes them out.
@@ -304,9 +327,10 @@ impl Summed for PersonalFrequency {
                 }
             }
             // Even baskets that have faded to nothing hold the shopper's own items.
-            let share = |count: f32| if all > 0.0 { (count / all).max(OWN) } else { OWN };
+            let share = |count: f32| if all > 0.0 { count / all } else { 0.0 };
+            let score = |item: u32, count: f32| (share(count) * self.demand[item as usize]).max(OWN);
             let mut scored = ws.take_scored();
-            scored.extend(counts.iter().map(|(item, count)| Scored { item: ItemIdx::new(item), score: share(count) }));
+            scored.extend(counts.iter().map(|(i, count)| Scored { item: ItemIdx::new(i), score: score(i, count) }));
             self.settle(&mut scored);
             scored.iter().for_each(|s| sums.add(s.item.get(), s.score));
             ws.give_scored(scored);
@@ -362,7 +386,7 @@ impl Scorer for PersonalFrequency {
 
     fn memory_report(&self) -> MemoryReport {
         MemoryReport::default()
-            .with("popularity", self.popularity.capacity() * 4)
+            .with("popularity", 4 * (self.popularity.capacity() + self.demand.capacity()))
             .with("followers", self.following.capacity() * 4 + self.ranking.capacity() * 4)
     }
 }

@@ -15,8 +15,8 @@
 //!
 //! | | fit | query | memory |
 //! |---|---|---|---|
-//! | [`PersonalFrequency`] | events; update exact | the shopper's events | 12 bytes an item |
-//! | [`BuyAgain`] | events; update exact | the shopper's events | 40 bytes an item |
+//! | [`PersonalFrequency`] | events; update exact | the shopper's events | 16 bytes an item |
+//! | [`BuyAgain`] | events; update exact | the shopper's events | 44 bytes an item |
 //! | [`TifuKnn`], [`UpCf`] | events | shoppers of the shopper's items, items of the neighbours | 16 bytes a (shopper, item) pair |
 
 pub mod again;

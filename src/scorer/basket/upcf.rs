@@ -52,7 +52,7 @@ pub enum Compare {
 /// | `compare` | shares | | what shoppers are compared by |
 /// | `asymmetry` | 0.5 | 0 to 1 | how much the shopper's own length counts against that of the other |
 /// | `locality` | 2 | 0 to 100 | the power of the likeness: the higher, the fewer neighbours matter |
-/// | `neighbours` | 2000 | 1 to 1000000 | most alike shoppers that count |
+/// | `neighbours` | 1000 | 1 to 1000000 | most alike shoppers that count |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UpCfParams {
@@ -81,7 +81,7 @@ impl Default for UpCfParams {
             compare: Compare::Shares,
             asymmetry: 0.5,
             locality: 2.0,
-            neighbours: 2000,
+            neighbours: 1000,
         }
     }
 }

@@ -10,10 +10,13 @@
 mod case;
 mod lists;
 pub mod metric;
+pub mod split;
 mod task;
 
 pub use case::{Case, Target};
 pub use lists::Lists;
 #[doc(inline)]
 pub use metric::{Judged, Metric};
+#[doc(inline)]
+pub use split::{Ask, FitOn, LeftOut, NewItems, NewShoppers, Questions, Repeats, Split, SplitError};
 pub use task::{Asker, Exclusion, System, Task, TaskError};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::case::Case;
 use super::lists::Lists;
+use super::split::LeftOut;
 use crate::catalog::Shelf;
 use crate::dataset::{Dataset, KindWeight};
 use crate::event::KindSet;
@@ -67,6 +68,7 @@ pub struct Task {
     exclude: Vec<Exclusion>,
     history: usize,
     weights: Vec<KindWeight>,
+    left_out: LeftOut,
 }
 
 /// What is evaluated: one scorer by itself, or everything a shop would serve.
@@ -103,7 +105,16 @@ impl Task {
             }
         }
         let weights = serve.weights().by_code();
-        Ok(Self { fit, serve, shelf, cases, exclude: Vec::new(), history: HISTORY, weights })
+        Ok(Self {
+            fit,
+            serve,
+            shelf,
+            cases,
+            exclude: Vec::new(),
+            history: HISTORY,
+            weights,
+            left_out: LeftOut::default(),
+        })
     }
 
     /// With something that is never recommended.
@@ -126,7 +137,18 @@ impl Task {
     /// As [`Task::new`].
     pub fn with_cases(&self, cases: Vec<Case>) -> Result<Self, TaskError> {
         let new = Self::new(Arc::clone(&self.fit), Arc::clone(&self.serve), self.shelf.clone(), cases)?;
-        Ok(Self { exclude: self.exclude.clone(), history: self.history, ..new })
+        Ok(Self { exclude: self.exclude.clone(), history: self.history, left_out: self.left_out, ..new })
+    }
+
+    pub(super) fn with_left_out(mut self, left_out: LeftOut) -> Self {
+        self.left_out = left_out;
+        self
+    }
+
+    /// Who and what the split left out of the questions; nothing for a task made by hand.
+    #[must_use]
+    pub const fn left_out(&self) -> LeftOut {
+        self.left_out
     }
 
     /// What a model may be fitted on.
@@ -189,6 +211,20 @@ impl Task {
     #[must_use]
     pub fn asker<'a>(&'a self, system: System<'a>) -> Asker<'a> {
         Asker { task: self, system, scratch: Scratch::default(), ws: Workspace::default() }
+    }
+
+    /// Calls `f` with the context of a case and the items that may be recommended in it.
+    #[cfg(feature = "json")]
+    pub(crate) fn asking<T>(&self, case: &Case, f: impl FnOnce(&Context<'_>, &dyn Fn(ItemIdx) -> bool) -> T) -> T {
+        let (mut history, mut named) = (Vec::new(), ItemSet::default());
+        let cx = self.context(case, &mut history);
+        named.reset(self.shelf.n_items());
+        self.refuse(&cx, &mut |item| {
+            if item.as_usize() < cx.shelf.n_items() {
+                named.insert(item);
+            }
+        });
+        f(&cx, &|item| !named.contains(item) && !cx.shelf.is_removed(item))
     }
 
     /// The context of a case: its session, then the shopper's profile as known at its time.

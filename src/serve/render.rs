@@ -46,6 +46,7 @@ impl Renderer for English {
             (ReasonCode::BoughtTogether, None) => "often bought together",
             (ReasonCode::ViewedThenBought, None) => "bought by shoppers like you",
             (ReasonCode::GoesWithBasket, None) => "goes with your basket",
+            (ReasonCode::BoughtBefore, _) => "you bought it before",
             (ReasonCode::Popular, _) => "popular",
             (ReasonCode::PopularInCategory, _) => "popular in this category",
             (ReasonCode::Trending, _) => "trending now",

@@ -17,10 +17,10 @@ use crate::tune::{Axis, Over, Tunable};
 /// | `attributes` | all categories and tags | in the catalogue, weights above 0 | whose values a shopper may come back to |
 /// | `spans` | 8 | 1 to 1000 | spans of equally many items a number is cut into |
 /// | `prior` | 2 | 0 to 1e6 | votes of everybody a shopper starts with |
-/// | `popularity` | 0.5 | 0 to 2 | how much an item's share of its value's events counts: 0 for not at all, 1 for in proportion |
+/// | `popularity` | 1 | 0 to 2 | how much an item's share of its value's events counts: 0 for not at all, 1 for in proportion |
 /// | `kinds` | interest | at least one | touches that count |
 /// | `history` | 100 | 1 to 10000 | the shopper's latest distinct items that vote |
-/// | `recency` | positions, half-life 10 | half-life above 0 | how a vote fades |
+/// | `recency` | positions, half-life 5 | half-life above 0 | how a vote fades |
 /// | `strength` | one | | what an item's vote counts before it fades |
 ///
 /// # Example
@@ -60,10 +60,10 @@ impl Default for AffinityParams {
             attributes: Vec::new(),
             spans: 8,
             prior: 2.0,
-            popularity: 0.5,
+            popularity: 1.0,
             kinds: KindSet::INTEREST,
             history: 100,
-            recency: Some(VoteDecay::Positions { half_life: 10.0 }),
+            recency: Some(VoteDecay::Positions { half_life: 5.0 }),
             strength: Strength::One,
         }
     }

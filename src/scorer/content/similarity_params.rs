@@ -16,7 +16,7 @@ use crate::tune::{Axis, Over, Tunable};
 /// | `name` | `content` | not empty | the scorer's name |
 /// | `attributes` | all | in the catalogue, weights above 0 | what likeness is made of; none named for every attribute, each counting 1 |
 /// | `spans` | 8 | 0 to 1000 | spans of equally many items a number is cut into; 0 leaves numbers out |
-/// | `idf` | 1 | 0 to 4 | how much more a rare value says: 0 for no more |
+/// | `idf` | 2 | 0 to 4 | how much more a rare value says: 0 for no more |
 /// | `kinds` | interest | at least one | touches that count |
 /// | `history` | 50 | 1 to 10000 | the shopper's latest distinct items that vote |
 /// | `recency` | positions, half-life 5 | half-life above 0 | how a vote fades |
@@ -58,7 +58,7 @@ impl Default for ContentSimilarityParams {
             name: "content".to_owned(),
             attributes: Vec::new(),
             spans: 8,
-            idf: 1.0,
+            idf: 2.0,
             kinds: KindSet::INTEREST,
             history: 50,
             recency: Some(VoteDecay::Positions { half_life: 5.0 }),

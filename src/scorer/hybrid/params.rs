@@ -16,7 +16,7 @@ use crate::tune::{Axis, Over, Tunable};
 /// | `als` | defaults | see [`AlsParams`] | the factors, and up to how many items `propose` scans |
 /// | `attributes` | all categories and tags | in the catalogue, weights above 0 | what an item is a sum of |
 /// | `spans` | 8 | 1 to 1000 | spans of equally many items a number is cut into |
-/// | `attribute_regularization` | 10 | 2^-20 to 1e6 | what the length of a value's vector costs, in items |
+/// | `attribute_regularization` | 1 | 2^-20 to 1e6 | what the length of a value's vector costs, in items |
 /// | `passes` | 3 | 1 to 100 | sweeps over the values in each sweep of ALS |
 ///
 /// The objective is that of [`AlsParams`] with `λ_i |y_i - Σ_v w_v a_iv|²` in place of `λ_i |y_i|²` for the items, plus
@@ -53,7 +53,7 @@ impl Default for HybridParams {
             als: AlsParams::default(),
             attributes: Vec::new(),
             spans: 8,
-            attribute_regularization: 10.0,
+            attribute_regularization: 1.0,
             passes: 3,
         }
     }

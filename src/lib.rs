@@ -136,9 +136,10 @@ pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
     Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
     CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
-    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams,
-    Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer,
-    Scores, Solver, Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
+    FrequentlyBoughtTogetherParams, GraphWalk, GraphWalkParams, Indicator, ItemKnn, ItemKnnParams, ListScale, Own,
+    PairCounts, PairDecay, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams, Popularity, PopularityParams,
+    Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Similarity, Solver,
+    Strength, Touch, TrainingSet, Trending, TrendingParams, UserKnn, UserKnnParams, VoteDecay, Workspace,
 };
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,

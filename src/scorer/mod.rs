@@ -13,6 +13,9 @@
 //! | [`CrossOccurrence`] | the same, from several kinds of touch to one target | with session or page | no | yes | Σ row² a kind | as above a kind | exact |
 //! | [`FrequentlyBoughtTogether`] | what completes the basket? | yes | no | yes | Σ basket² | basket × neighbours | exact |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
+//! | [`ItemKnn`] | what is like what they touched? | with session or page | no | yes | Σ row² | history × neighbours | refit |
+//! | [`UserKnn`] | what do the shoppers most like them have? | with session or page | no | yes | pairs | up to all pairs | refit |
+//! | [`GraphWalk`] | where do walks from their items end? | with session or page | no | yes | pairs; Σ row² with lists | up to all pairs; history × neighbours | refit |
 //!
 //! "Anonymous: with session" means that a request without profile gets an opinion as soon as it carries a session, page
 //! or basket. "New item" means an item without any event. "Exact" updates touch only what changed and equal a rebuild bit
@@ -24,14 +27,19 @@ mod context;
 pub mod cooccur;
 mod explain;
 mod fit;
+pub mod graph_walk;
+pub mod item_knn;
 mod neighbours;
+mod pairs;
 pub mod popular_in;
 mod popular_in_rates;
 pub mod popularity;
 pub mod recent;
 mod scores;
 pub mod trending;
+pub mod user_knn;
 mod vote;
+mod walk;
 mod workspace;
 
 #[doc(inline)]
@@ -46,6 +54,11 @@ pub use cooccur::{
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
 #[doc(inline)]
+pub use graph_walk::{GraphWalk, GraphWalkParams};
+#[doc(inline)]
+pub use item_knn::{ItemKnn, ItemKnnParams, Similarity};
+pub use pairs::{ListScale, Own, PairDecay};
+#[doc(inline)]
 pub use popular_in::{PopularIn, PopularInParams};
 #[doc(inline)]
 pub use popularity::{Popularity, PopularityParams};
@@ -54,6 +67,8 @@ pub use recent::{Recency, Recent, RecentParams};
 pub use scores::{Candidates, Proposed, Scored, Scores};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
+#[doc(inline)]
+pub use user_knn::{UserKnn, UserKnnParams};
 pub use vote::{Strength, VoteDecay};
 pub use workspace::Workspace;
 

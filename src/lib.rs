@@ -119,9 +119,10 @@ pub mod tune;
 
     Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
     CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
-    FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams,
-    Popularity, PopularityParams, Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer,
-    Scores, Solver, Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
+    FrequentlyBoughtTogetherParams, GraphWalk, GraphWalkParams, Indicator, ItemKnn, ItemKnnParams, ListScale, Own,
+    PairCounts, PairDecay, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams, Popularity, PopularityParams,
+    Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Similarity, Solver,
+    Strength, Touch, TrainingSet, Trending, TrendingParams, UserKnn, UserKnnParams, VoteDecay, Workspace,
 };
 
 pub use catalog::{AttributeId, AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord, Select, SelectError, Shelf, UpdateReport};

@@ -1,5 +1,7 @@
 //! Compressed sparse rows, the one sparse layout of the crate.
 
+use std::ops::Range;
+
 /// One row of a sparse matrix: ascending indices, and a weight for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Row<'a> {
@@ -79,12 +81,15 @@ impl Csr {
     }
 
     pub(crate) fn row(&self, row: usize) -> Row<'_> {
+        let range = self.range(row);
+        Row { index: &self.index[range.clone()], weight: &self.weight[range] }
+    }
+
+    /// Where the entries of `row` stand among all; empty for an unknown row.
+    pub(crate) fn range(&self, row: usize) -> Range<usize> {
         match (self.offsets.get(row), self.offsets.get(row + 1)) {
-            (Some(&from), Some(&to)) => {
-                let range = from as usize..to as usize;
-                Row { index: &self.index[range.clone()], weight: &self.weight[range] }
-            }
-            _ => Row::default(),
+            (Some(&from), Some(&to)) => from as usize..to as usize,
+            _ => 0..0,
         }
     }
 

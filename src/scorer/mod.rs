@@ -29,6 +29,9 @@
 //! | [`ContentSimilarity`] | what is like what they touched? | with session or page | yes | yes | attribute values | items that share a value | refit |
 //! | [`Affinity`] | what is wanted of the kinds they come back to? | with session or page | yes | yes | events + attribute values | items of their values | refit |
 //! | [`Embedding`] | what is near, in the shop's own vectors? | with session or page | yes | up to a catalogue size | vectors | vectors × numbers | refit |
+//! | [`ItemKnn`] | what is like what they touched? | with session or page | no | yes | Σ row² | history × neighbours | refit |
+//! | [`UserKnn`] | what do the shoppers most like them have? | with session or page | no | yes | pairs | up to all pairs | refit |
+//! | [`GraphWalk`] | where do walks from their items end? | with session or page | no | yes | pairs; Σ row² with lists | up to all pairs; history × neighbours | refit |
 //!
 //! "Anonymous: with session" means that a request without profile gets an opinion as soon as it carries a session, page
 //! or basket. "New item" means an item without any event. "Exact" updates touch only what changed and equal a rebuild bit
@@ -53,6 +56,10 @@ pub mod hybrid;
 pub mod linear;
 mod neighbours;
 mod path;
+pub mod graph_walk;
+pub mod item_knn;
+mod neighbours;
+mod pairs;
 pub mod popular_in;
 mod popular_in_rates;
 pub mod popularity;
@@ -63,7 +70,9 @@ pub mod session;
 pub mod spectral;
 pub mod transition;
 pub mod trending;
+pub mod user_knn;
 mod vote;
+mod walk;
 mod workspace;
 
 #[doc(inline)]
@@ -102,6 +111,10 @@ pub use linear::{EaseParams, Keep};
 #[doc(inline)]
 pub use linear::{LinearModel, Scaling, Sign, SlimParams, SparseEaseParams};
 pub use path::{KindFactors, PathStep, Repeats};
+pub use graph_walk::{GraphWalk, GraphWalkParams};
+#[doc(inline)]
+pub use item_knn::{ItemKnn, ItemKnnParams, Similarity};
+pub use pairs::{ListScale, Own, PairDecay};
 #[doc(inline)]
 pub use popular_in::{PopularIn, PopularInParams};
 #[doc(inline)]
@@ -117,6 +130,8 @@ pub use spectral::{GfCf, GfCfParams, PureSvd, PureSvdParams};
 pub use transition::{Transition, TransitionParams};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
+#[doc(inline)]
+pub use user_knn::{UserKnn, UserKnnParams};
 pub use vote::{Strength, VoteDecay};
 pub use workspace::Workspace;
 

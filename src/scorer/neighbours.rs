@@ -54,6 +54,40 @@ impl Neighbours {
         Ok(out)
     }
 
+    /// The same weights by the item they lead to: `b` is in the list of `a` where `a` was in the list of `b`. `finish`
+    /// sees each list in order, and may change its weights but not that order.
+    pub(in crate::scorer) fn turned(
+        &self,
+        n_items: usize,
+        run: &Run<'_>,
+        finish: impl Fn(&mut [Scored]) + Sync + Send,
+    ) -> Result<Self, Cancelled> {
+        let mut ends = vec![0usize; n_items + 1];
+        self.near.iter().for_each(|near| ends[near.item.as_usize() + 1] += 1);
+        for item in 0..n_items {
+            ends[item + 1] += ends[item];
+        }
+        let (mut next, mut turned) =
+            (ends.clone(), vec![Scored { item: ItemIdx::new(0), score: 0.0 }; self.near.len()]);
+        for from in (0..n_items as u32).map(ItemIdx::new) {
+            for near in self.of(from) {
+                let at = &mut next[near.item.as_usize()];
+                turned[*at] = Scored { item: from, score: near.score };
+                *at += 1;
+            }
+        }
+        Self::build(
+            n_items,
+            run,
+            || (),
+            |(), item, row| {
+                row.extend_from_slice(&turned[ends[item.as_usize()]..ends[item.as_usize() + 1]]);
+                row.sort_unstable_by(Scored::order);
+                finish(row);
+            },
+        )
+    }
+
     /// The list of `item`, heaviest first, equal weights by ascending item; empty for an unknown item.
     #[inline]
     pub(in crate::scorer) fn of(&self, item: ItemIdx) -> &[Scored] {

@@ -81,9 +81,10 @@ fn ask(mut args: impl Iterator<Item = String>) -> Result<Ask> {
             "--json" => ask.json = true,
             "all" => ask.protocols.extend(ALL.iter().map(|(name, _, _)| (*name).to_owned())),
             flag if flag.starts_with('-') => {
-                return Err(
-                    format!("unknown flag {flag}; there are --data, --part, --only, --model, --peers, --system, --weigh, --json").into()
-                );
+                return Err(format!(
+                    "unknown flag {flag}; there are --data, --part, --only, --model, --peers, --system, --weigh, --json"
+                )
+                .into());
             }
             name => ask.protocols.push(name.to_owned()),
         }

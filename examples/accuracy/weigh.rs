@@ -1,7 +1,5 @@
 //! Finding the weights of a blend on the validation cut.
 
-
-
 use likewise::tune::{Aim, Columns};
 use likewise::{BlendPart, Blended, PartScale, Run, Scorer};
 
@@ -15,8 +13,12 @@ pub(crate) fn weigh(protocol: &Protocol, entries: &[Entry]) -> Result<()> {
     let task = &protocol.task;
     for entry in entries {
         let fitted = entry.system.parts.iter().map(|part| part.fit(task, &run)).collect::<Result<Vec<_>>>()?;
-        let scales =
-            [PartScale::Best, PartScale::Log { floor: 0.1 }, PartScale::Log { floor: 0.01 }, PartScale::Rank { c: 10.0 }];
+        let scales = [
+            PartScale::Best,
+            PartScale::Log { floor: 0.1 },
+            PartScale::Log { floor: 0.01 },
+            PartScale::Rank { c: 10.0 },
+        ];
         for scale in scales {
             let alone = |part: &BlendPart| -> Result<Blended> {
                 let part = BlendPart { weight: 1.0, ..part.clone() }.scale(scale);
@@ -28,7 +30,6 @@ pub(crate) fn weigh(protocol: &Protocol, entries: &[Entry]) -> Result<()> {
             let tuned = columns.tune(&aim(protocol), 300, &run);
             println!("{} {} {scale:?}: {tuned:?}", protocol.name, entry.name);
         }
-
     }
     Ok(())
 }

@@ -6,9 +6,10 @@ use super::kind::{ModelKind, erase};
 use super::nearest;
 use crate::scorer::{
     AffinityParams, AlsParams, AssociationRulesParams, BprParams, BuyAgainParams, CoOccurrenceParams,
-    ContentSimilarityParams, CrossOccurrenceParams, FrequentlyBoughtTogetherParams, GfCfParams, HybridParams,
-    PersonalFrequencyParams, PopularInParams, PopularityParams, PureSvdParams, RecentParams, SequentialRulesParams,
-    SessionKnnParams, SlimParams, SparseEaseParams, TifuKnnParams, TransitionParams, TrendingParams, UpCfParams,
+    ContentSimilarityParams, CrossOccurrenceParams, FrequentlyBoughtTogetherParams, GfCfParams, GraphWalkParams,
+    HybridParams, ItemKnnParams, PersonalFrequencyParams, PopularInParams, PopularityParams, PureSvdParams,
+    RecentParams, SequentialRulesParams, SessionKnnParams, SlimParams, SparseEaseParams, TifuKnnParams,
+    TransitionParams, TrendingParams, UpCfParams, UserKnnParams,
 };
 
 /// `name, what makes its default parameters, [what it is for], "what it answers";`
@@ -49,6 +50,9 @@ models! {
     "association_rules", AssociationRulesParams::default, [Session], "what is clicked in the same sessions?";
     "sequential_rules", SequentialRulesParams::default, [Session], "what is clicked after it?";
     "transition", TransitionParams::default, [Collaborative, Sequence], "what comes next, after what they did lately?";
+    "item_knn", ItemKnnParams::default, [Collaborative, Sequence, Basket], "what is like what they touched?";
+    "user_knn", UserKnnParams::default, [Collaborative], "what do the shoppers most like them have?";
+    "graph_walk", GraphWalkParams::default, [Collaborative, Sequence], "where do walks from their items end? (RP3-beta)";
     "slim", SlimParams::default, [Collaborative], "which few items explain which? (elastic net)";
     #[cfg(feature = "linalg")]
     "ease", crate::scorer::EaseParams::default, [Collaborative], "which items explain which? (closed form)";

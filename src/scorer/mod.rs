@@ -52,14 +52,13 @@ mod explain;
 mod factors;
 mod fit;
 pub mod focus;
+pub mod graph_walk;
 pub mod hybrid;
+pub mod item_knn;
 pub mod linear;
 mod neighbours;
-mod path;
-pub mod graph_walk;
-pub mod item_knn;
-mod neighbours;
 mod pairs;
+mod path;
 pub mod popular_in;
 mod popular_in_rates;
 pub mod popularity;
@@ -103,18 +102,18 @@ pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
 #[doc(inline)]
 pub use focus::{Focus, HistoryView};
+pub use graph_walk::{GraphWalk, GraphWalkParams};
 #[doc(inline)]
 pub use hybrid::{Hybrid, HybridParams};
+#[doc(inline)]
+pub use item_knn::{ItemKnn, ItemKnnParams, Similarity};
 #[cfg(feature = "linalg")]
 #[doc(inline)]
 pub use linear::{EaseParams, Keep};
 #[doc(inline)]
 pub use linear::{LinearModel, Scaling, Sign, SlimParams, SparseEaseParams};
-pub use path::{KindFactors, PathStep, Repeats};
-pub use graph_walk::{GraphWalk, GraphWalkParams};
-#[doc(inline)]
-pub use item_knn::{ItemKnn, ItemKnnParams, Similarity};
 pub use pairs::{ListScale, Own, PairDecay};
+pub use path::{KindFactors, PathStep, Repeats};
 #[doc(inline)]
 pub use popular_in::{PopularIn, PopularInParams};
 #[doc(inline)]

@@ -136,10 +136,10 @@ pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
     Als, AlsParams, BlendPart, Blended, BlendedError, Candidates, CoOccurrence, CoOccurrenceParams, Confidence,
     Context, Count, CrossOccurrence, CrossOccurrenceParams, CurrentItem, DynFit, Explanation, Fit, FitError, Focus,
-    FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, HistoryView, Indicator, Likeness, PairCounts, PairOrder,
+    FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, HistoryView, Indicator, NextClick, PairCounts, PairOrder,
     PairUnit, PairWeight, PartScale, PartShare, PlaceWeight, PopularIn, PopularInParams, Popularity, PopularityParams,
-    Proposed, Rarity, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Solver,
-    Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
+    Proposed, Rarity, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, SessionKnn,
+    SessionKnnParams, Solver, StepDecay, Strength, Touch, TrainingSet, Trending, TrendingParams, VoteDecay, Workspace,
 };
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,

@@ -65,7 +65,7 @@ pub use popularity::{Popularity, PopularityParams};
 pub use recent::{Recency, Recent, RecentParams};
 pub use scores::{Candidates, Proposed, Scored, Scores};
 #[doc(inline)]
-pub use session::{Likeness, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
+pub use session::{NextClick, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
 pub use vote::{Strength, VoteDecay};

@@ -127,6 +127,7 @@ pub use scores::{Candidates, Proposed, Scored, Scores};
 pub use session::{Likeness, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
 pub use spectral::{GfCf, GfCfParams, PureSvd, PureSvdParams};
 pub use transition::{Transition, TransitionParams};
+pub use session::{NextClick, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
 #[doc(inline)]

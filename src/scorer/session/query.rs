@@ -1,10 +1,11 @@
 //! One request: the running session, its neighbours, and what they say.
 
 use super::SessionKnn;
-use super::params::{PlaceWeight, StepDecay};
+use super::params::{NextClick, PlaceWeight, StepDecay};
 use crate::ids::ItemIdx;
+use crate::kernel::accumulate::Accumulator;
 use crate::kernel::top_k::top_k;
-use crate::scorer::{Context, CurrentItem, Touch, Workspace};
+use crate::scorer::{Context, CurrentItem, ItemSet, Touch, Workspace};
 
 /// A distinct item of the running session.
 #[derive(Clone, Copy, Debug)]
@@ -89,10 +90,31 @@ fn running_touches<'a>(cx: &Context<'a>) -> &'a [Touch] {
     &cx.history[..within]
 }
 
+/// Clicks after a shared one that count as "next".
+const AHEAD: usize = 10;
+/// Clicks compared to tell how far a neighbour came the same way.
+const SUFFIX: usize = 5;
+
+/// What each item's votes are multiplied by in a request.
+pub(super) struct Factors {
+    next: NextClick,
+    again: (f32, f32),
+    /// What followed the newest click in the neighbours, and all of it.
+    followed: Accumulator,
+    total: f32,
+    /// The distinct items of the running session, newest first.
+    running: ItemSet,
+}
+
 impl SessionKnn {
     /// Calls `vote(item, value, evidence)` for each item of each neighbour, always in the same order for the same
-    /// context.
-    pub(super) fn each_vote(&self, cx: &Context<'_>, ws: &mut Workspace, mut vote: impl FnMut(ItemIdx, f32, ItemIdx)) {
+    /// context; tells what the sums are multiplied by.
+    pub(super) fn poll(
+        &self,
+        cx: &Context<'_>,
+        ws: &mut Workspace,
+        mut vote: impl FnMut(ItemIdx, f32, ItemIdx),
+    ) -> Factors {
         let mut scratch = ws.take::<Scratch>();
         let Scratch { items, running, candidates, neighbours } = &mut *scratch;
         self.clicks(cx, items);
@@ -105,6 +127,8 @@ impl SessionKnn {
             }
         }
         self.neighbours(running, ws, candidates, neighbours);
+        let mut followed = ws.take_accumulator(self.extent.n_items);
+        let mut total = 0.0;
         let withheld = items.first().copied().filter(|_| self.params.current == CurrentItem::Excluded);
         for neighbour in &*neighbours {
             let (clicks, last) = self.index.clicks(neighbour.session());
@@ -116,6 +140,12 @@ impl SessionKnn {
                 }
             }
             let Some(evidence) = running.get(newest) else { continue };
+            if newest == 0 && self.params.next.power > 0.0 {
+                self.follow(neighbour.likeness(), clicks, items, |item, weight| {
+                    followed.add(item.get(), weight);
+                    total += weight;
+                });
+            }
             let voice = neighbour.likeness() * evidence.step;
             if voice <= 0.0 {
                 continue;
@@ -127,8 +157,22 @@ impl SessionKnn {
                 }
             }
         }
-        ws.give_set(places);
         ws.give(scratch);
+        let again = (self.params.repeat, self.params.returning);
+        Factors { next: self.params.next, again, followed, total, running: places }
+    }
+
+    /// Calls `add(item, weight)` for each click of a neighbour soon after one on the newest item of the running session
+    /// (its clicks, newest first): the more, the sooner it came and the longer both sessions had gone the same way.
+    fn follow(&self, likeness: f32, clicks: &[ItemIdx], running: &[ItemIdx], mut add: impl FnMut(ItemIdx, f32)) {
+        for here in (0..clicks.len()).filter(|&here| clicks[here] == running[0]) {
+            let before = clicks[..here].iter().rev().zip(&running[1..]).take(SUFFIX - 1);
+            let same_way = before.take_while(|(theirs, ours)| theirs == ours).count();
+            let weight = likeness * self.params.next.suffix.powi(same_way as i32);
+            for (&item, fade) in clicks[here + 1..].iter().zip(&self.fade) {
+                add(item, weight * fade);
+            }
+        }
     }
 
     /// Puts the latest clicks of the running session into `items`, newest first.
@@ -164,6 +208,32 @@ impl SessionKnn {
         top_k(out, self.params.neighbours, Ord::cmp);
         ws.give_accumulator(shared);
     }
+}
+
+impl Factors {
+    pub(super) fn of(&self, item: ItemIdx) -> f32 {
+        let again = match self.running.position(item) {
+            None => 1.0,
+            Some(0) => self.again.0,
+            Some(_) => self.again.1,
+        };
+        let followed = self.followed.get(item.get());
+        if followed > 0.0 {
+            again * (1.0 + followed / self.total / self.next.floor).powf(self.next.power)
+        } else {
+            again
+        }
+    }
+
+    pub(super) fn give_back(self, ws: &mut Workspace) {
+        ws.give_accumulator(self.followed);
+        ws.give_set(self.running);
+    }
+}
+
+/// What a click `ahead` clicks after a shared one counts as its successor, 1 for the very next.
+pub(super) fn fades(next: NextClick) -> Vec<f32> {
+    (1..=AHEAD).map(|ahead| (ahead as f32).powf(-next.fade)).collect()
 }
 
 /// Leaves the `m` most recent sessions, in no particular order.

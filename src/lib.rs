@@ -117,25 +117,53 @@ pub mod source;
 pub mod testing;
 pub mod tune;
 
-pub use catalog::{AttributeId, AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect, ItemRecord, Select, SelectError, Shelf, UpdateReport};
+pub use catalog::{
+    AttributeId, AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect,
+    ItemRecord, Select, SelectError, Shelf, UpdateReport,
+};
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use catalog::{CatalogColumns, CatalogLoadError, CatalogReport};
 pub use consent::{Consented, LawfulBasis, Shopper};
-pub use dataset::{Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError, IngestReport, KindWeight, MemoryReport, OnReject, Row, Summary, Transform};
+pub use dataset::{
+    Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError,
+    IngestReport, KindWeight, MemoryReport, OnReject, Row, Summary, Transform,
+};
 pub use event::{Channel, CustomKind, Event, EventKind, KindSet, UnknownKind};
 pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
-pub use rank::{Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter, FilterFn, Memo, Missing, NextPlace, Normalise, NotCurrent, NotInBasket, PinFilters, Preference, Ranker, RankerBuilder, RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort};
+pub use rank::{
+    Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter,
+    FilterFn, Memo, Missing, NextPlace, Normalise, NotCurrent, NotInBasket, PinFilters, Preference, Ranker,
+    RankerBuilder, RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort,
+};
 pub use run::{Cancelled, Parallelism, Progress, Run};
-pub use scorer::{Affinity, AffinityParams, Als, AlsParams, AssociationRulesParams, AttributeWeight, BasketDecay, BlendPart, Blended, BlendedError, Bpr, BprParams, BuyAgain, BuyAgainParams, Candidates, Clock, CoOccurrence, CoOccurrenceParams, Compare, Confidence, ContentSimilarity, ContentSimilarityParams, Context, Count, CrossOccurrence, CrossOccurrenceParams, CurrentItem, DynFit, Embedding, EmbeddingParams, EmbeddingRecipe, Explanation, Fit, FitError, Focus, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, GfCf, GfCfParams, GraphWalk, GraphWalkParams, HistoryView, Hybrid, HybridParams, Indicator, ItemKnn, ItemKnnParams, KindFactors, Likeness, LinearModel, ListScale, NextClick, Others, Own, PairCounts, PairDecay, PairOrder, PairUnit, PairWeight, PartScale, PartShare, PathStep, PersonalFrequency, PersonalFrequencyParams, PlaceWeight, PopularIn, PopularInParams, Popularity, PopularityParams, ProfileBy, Proposed, PureSvd, PureSvdParams, Rarity, Reason, ReasonCode, Recency, Recent, RecentParams, Repeats, Retain, Rules, Sampling, Scaling, Scored, Scorer, Scores, SequentialRulesParams, SessionKnn, SessionKnnParams, Sign, Similarity, SlimParams, Solver, SparseEaseParams, StepDecay, StepWeight, Strength, TifuKnn, TifuKnnParams, Touch, TrainingSet, Transition, TransitionParams, Trending, TrendingParams, UpCf, UpCfParams, UserKnn, UserKnnParams, VectorError, Vectors, VoteDecay, Workspace};
+pub use scorer::{
+    Affinity, AffinityParams, Als, AlsParams, AssociationRulesParams, AttributeWeight, BasketDecay, BlendPart, Blended,
+    BlendedError, Bpr, BprParams, BuyAgain, BuyAgainParams, Candidates, Clock, CoOccurrence, CoOccurrenceParams,
+    Compare, Confidence, ContentSimilarity, ContentSimilarityParams, Context, Count, CrossOccurrence,
+    CrossOccurrenceParams, CurrentItem, DynFit, Embedding, EmbeddingParams, EmbeddingRecipe, Explanation, Fit,
+    FitError, Focus, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, GfCf, GfCfParams, GraphWalk,
+    GraphWalkParams, HistoryView, Hybrid, HybridParams, Indicator, ItemKnn, ItemKnnParams, KindFactors, LinearModel,
+    ListScale, NextClick, Others, Own, PairCounts, PairDecay, PairOrder, PairUnit, PairWeight, PartScale, PartShare,
+    PathStep, PersonalFrequency, PersonalFrequencyParams, PlaceWeight, PopularIn, PopularInParams, Popularity,
+    PopularityParams, ProfileBy, Proposed, PureSvd, PureSvdParams, Rarity, Reason, ReasonCode, Recency, Recent,
+    RecentParams, Repeats, Retain, Rules, Sampling, Scaling, Scored, Scorer, Scores, SequentialRulesParams, SessionKnn,
+    SessionKnnParams, Sign, Similarity, SlimParams, Solver, SparseEaseParams, StepDecay, StepWeight, Strength, TifuKnn,
+    TifuKnnParams, Touch, TrainingSet, Transition, TransitionParams, Trending, TrendingParams, UpCf, UpCfParams,
+    UserKnn, UserKnnParams, VectorError, Vectors, VoteDecay, Workspace,
+};
 #[cfg(feature = "linalg")]
 pub use scorer::{EaseParams, Keep};
-pub use serve::{Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement, Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot, SnapshotError, Source, Stage, StageReport};
-pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
+pub use serve::{
+    Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,
+    Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot,
+    SnapshotError, Source, Stage, StageReport,
+};
+#[cfg(feature = "json")]
+pub use source::JsonLines;
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use source::{Columns, Fields, NegativeQuantity, SourceError, TimeFormat};
 #[cfg(feature = "csv")]
 pub use source::{Delimited, Dialect};
-#[cfg(feature = "json")]
-pub use source::JsonLines;
+pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
 pub use time::{Span, Timestamp};

@@ -11,6 +11,7 @@ mod cooccur;
 mod dataset;
 mod explain;
 mod groceries;
+mod knn;
 mod laws;
 mod params;
 mod popular_in;

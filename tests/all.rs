@@ -20,6 +20,7 @@ mod evaluate_split;
 mod explain;
 mod groceries;
 mod hybrid;
+mod knn;
 mod laws;
 mod linear;
 mod new_items;

@@ -16,6 +16,7 @@ pub struct Scored {
 
 impl Scored {
     /// The one order of the crate: higher score first, equal scores by ascending item index.
+    #[inline]
     #[must_use]
     pub fn order(&self, other: &Self) -> Ordering {
         other.key().cmp(&self.key())
@@ -23,6 +24,7 @@ impl Scored {
 
     /// Score and item in one number, the better the larger: one comparison without a branch, where `total_cmp` and then
     /// `cmp` take two.
+    #[inline]
     const fn key(&self) -> u64 {
         let bits = self.score.to_bits();
         let ascending = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };

@@ -21,6 +21,7 @@ mod recent;
 mod recommender;
 mod rules;
 mod select;
+mod session;
 mod source;
 mod testing;
 mod trending;

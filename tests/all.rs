@@ -34,6 +34,7 @@ mod registry;
 mod rules;
 mod select;
 mod session_rules;
+mod session;
 mod source;
 mod spectral;
 mod testing;

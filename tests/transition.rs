@@ -405,6 +405,9 @@ fn the_same_for_any_number_of_threads_and_lawful() {
 fn parameters_keep_their_tables() {
     check_params::<TransitionParams>().unwrap();
     check_params::<KindFactors>().unwrap();
+    for preset in [TransitionParams::next_item(), TransitionParams::next_click(), TransitionParams::next_purchase()] {
+        assert!(preset.clone().check().is_ok(), "{}", preset.name);
+    }
     let target = KindFactors { purchase: 17.0, ..KindFactors::default() };
     assert_eq!(TransitionParams { target, ..Default::default() }.check().unwrap_err().param, "target.purchase");
 }

@@ -50,6 +50,8 @@ models! {
     "association_rules", AssociationRulesParams::default, [Session], "what is clicked in the same sessions?";
     "sequential_rules", SequentialRulesParams::default, [Session], "what is clicked after it?";
     "transition", TransitionParams::default, [Collaborative, Sequence], "what comes next, after what they did lately?";
+    "next_click", TransitionParams::next_click, [Session], "what is clicked next in a session?";
+    "next_purchase", TransitionParams::next_purchase, [Sequence], "what is bought next, after views, carts and purchases?";
     "item_knn", ItemKnnParams::default, [Collaborative, Sequence, Basket], "what is like what they touched?";
     "user_knn", UserKnnParams::default, [Collaborative], "what do the shoppers most like them have?";
     "graph_walk", GraphWalkParams::default, [Collaborative, Sequence], "where do walks from their items end? (RP3-beta)";

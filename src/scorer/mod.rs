@@ -124,7 +124,7 @@ pub use recent::{Recency, Recent, RecentParams};
 pub use rules::{AssociationRulesParams, Rules, SequentialRulesParams, StepWeight};
 pub use scores::{Candidates, Proposed, Scored, Scores};
 #[doc(inline)]
-pub use session::{Likeness, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
+pub use session::{NextClick, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
 pub use spectral::{GfCf, GfCfParams, PureSvd, PureSvdParams};
 pub use transition::{Transition, TransitionParams};
 #[doc(inline)]

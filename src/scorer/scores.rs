@@ -16,6 +16,7 @@ pub struct Scored {
 
 impl Scored {
     /// The one order of the crate: higher score first, equal scores by ascending item index.
+    #[inline]
     #[must_use]
     pub fn order(&self, other: &Self) -> Ordering {
         other.key().cmp(&self.key())
@@ -23,6 +24,7 @@ impl Scored {
 
     /// Score and item in one number, the better the larger: one comparison without a branch, where `total_cmp` and then
     /// `cmp` take two.
+    #[inline]
     const fn key(&self) -> u64 {
         let bits = self.score.to_bits();
         let ascending = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
@@ -159,12 +161,14 @@ impl<'a> Candidates<'a> {
     pub fn extend_top(&mut self, scored: &mut [Scored], limit: usize) -> usize {
         let mut kept = 0;
         let mut rest = scored;
+        let mut batch = limit;
         while kept < limit && !rest.is_empty() {
-            let batch = (limit - kept).min(rest.len());
+            batch = batch.min(rest.len());
             top_k_first(rest, batch, Scored::order);
             let (best, after) = rest.split_at_mut(batch);
             kept += self.extend(best.iter().map(|s| s.item), limit - kept);
             rest = after;
+            batch = batch.saturating_mul(2); // what is refused is often the best: do not go over the rest for each few
         }
         kept
     }

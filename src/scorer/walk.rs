@@ -117,13 +117,22 @@ impl Graph {
     }
 }
 
+/// How many bits of a score do not decide its step of the histogram: eight steps between powers of two stay.
+const STEP: u32 = 20;
+
+/// How many items beyond the wanted ones and the shopper's own are ranked at once.
+const HEADROOM: usize = 32;
+
 /// Scratch of a walk: how much arrived at each shopper, and who was met.
 #[derive(Debug, Default)]
 pub(in crate::scorer) struct Middle {
     mass: Vec<f32>,
     /// One bit a shopper row.
     met: Vec<u64>,
+    /// What arrived at each item.
     items: Vec<f32>,
+    /// Items by the first bits of their scores.
+    steps: Vec<u32>,
     /// For walks that choose among the shoppers met.
     pub(in crate::scorer) keys: Vec<u64>,
     /// For walks that count what is shared with each shopper; zero between requests.
@@ -150,6 +159,33 @@ impl Middle {
     pub(in crate::scorer) fn each_mut(&mut self, mut f: impl FnMut(usize, &mut f32)) {
         let Self { mass, met, .. } = self;
         each_bit(met, |row| f(row, &mut mass[row]));
+    }
+
+    /// A score, as bits, that at least `enough` items reach, and not many more; 0 when there are fewer.
+    ///
+    /// The bits of positive numbers ascend with them: a histogram over the first ones finds it in two passes.
+    fn bar(&mut self, enough: usize) -> u32 {
+        let Self { items, steps, .. } = self;
+        steps.clear();
+        steps.resize(1 << (32 - STEP), 0);
+        items.iter().for_each(|score| steps[(score.to_bits() >> STEP) as usize] += 1);
+        let mut reached = 0;
+        for (step, &n) in steps.iter().enumerate().skip(1).rev() {
+            reached += n as usize;
+            if reached >= enough {
+                return (step as u32) << STEP;
+            }
+        }
+        0
+    }
+
+    /// Puts the items into `out` whose scores, as bits, are in `from..to`.
+    fn scored(&self, from: u32, to: u32, out: &mut Vec<Scored>) {
+        for (item, &score) in self.items.iter().enumerate() {
+            if score > 0.0 && score.to_bits() >= from && score.to_bits() < to {
+                out.push(Scored { item: ItemIdx::new(item as u32), score });
+            }
+        }
     }
 
     /// The shopper no longer has a say.
@@ -220,14 +256,22 @@ pub(in crate::scorer) trait Walker: Scorer {
         let mut middle = gather(self, cx, &mut departed, ws);
         self.pass(cx, &departed, &mut middle);
         push(self.graph(), &mut middle);
-        let mut scored = ws.take_scored();
-        for (item, &sum) in middle.items.iter().enumerate().filter(|(_, sum)| **sum > 0.0) {
-            let score = self.arrive(item, sum) + 0.0;
-            if score.is_finite() {
-                scored.push(Scored { item: ItemIdx::new(item as u32), score });
-            }
+        for (item, sum) in middle.items.iter_mut().enumerate().filter(|(_, sum)| **sum > 0.0) {
+            let score = self.arrive(item, *sum) + 0.0;
+            *sum = if score.is_finite() { score } else { 0.0 };
         }
-        out.extend_top(&mut scored, limit);
+        // Most of a catalogue is met, and few of it are wanted: the items the shopper has, which filters often refuse,
+        // and a few more. The rest is sorted out only when that is not enough.
+        let enough = limit.saturating_add(departed.len() + HEADROOM);
+        let bar = middle.bar(enough);
+        let mut scored = ws.take_scored();
+        middle.scored(bar, u32::MAX, &mut scored);
+        let kept = out.extend_top(&mut scored, limit);
+        if kept < limit && bar > 0 {
+            scored.clear();
+            middle.scored(0, bar, &mut scored);
+            out.extend_top(&mut scored, limit - kept);
+        }
         ws.give_scored(scored);
         ws.give(middle);
         ws.give_scored(departed);

@@ -8,7 +8,7 @@ use crate::scorer::pairs::{reweighed, row_sums};
 
 /// How alike two items are by the shoppers they share (or two shoppers by their items).
 ///
-/// With `x` the weight of a pair, `n_u` the shopper's items, `N` all items, `idf_u = ln N - ln(1 + n_u)`:
+/// With `x` the weight of a pair, `n_u` the shopper's items, `N` all items, `idf_u = ln(N / (1 + n_u))`:
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -84,7 +84,8 @@ impl Similarity {
             return Vec::new();
         }
         let n_docs = (0..docs.rows()).filter(|&doc| !docs.row(doc).is_empty()).count() as f64;
-        (0..terms.rows()).map(|term| n_docs.ln() - (terms.row(term).len() as f64).ln_1p()).collect()
+        // Not a difference of logarithms: a term of all documents but one says exactly nothing.
+        (0..terms.rows()).map(|term| (n_docs / (1.0 + terms.row(term).len() as f64)).ln()).collect()
     }
 
     /// The similarity of `a` and `b` from their product and squared lengths, all of weighed vectors.

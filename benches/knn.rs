@@ -1,0 +1,54 @@
+//! Item neighbours, shopper neighbours and graph walks: fit and query.
+//!
+//! A synthetic shop of 10,000 items, 20,000 shoppers and 500,000 events with Zipf popularity. Queries ask for 20 of the
+//! whole catalogue, for the shopper with the median number of items and for the one with most: the latter is the worst
+//! case of a walk, which then crosses most of the graph twice.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use likewise::testing::{ShopParams, SyntheticShop, Trial};
+use likewise::*;
+
+fn shop() -> Dataset {
+    let params = ShopParams { items: 10_000, users: 20_000, events: 500_000, ..ShopParams::default() };
+    let shop = SyntheticShop::new(params.check().unwrap());
+    let mut builder = DatasetBuilder::default();
+    builder.ingest(&shop).unwrap_or_else(|e| panic!("{e}"));
+    builder.finish().unwrap()
+}
+
+fn bench<P: Validate>(c: &mut Criterion, data: &Dataset, name: &str, params: P)
+where
+    Checked<P>: Fit,
+{
+    let recipe = params.check().unwrap();
+    let mut group = c.benchmark_group(format!("knn/{name}"));
+    group.sample_size(10);
+    group.bench_function("fit", |b| b.iter(|| recipe.fit(&data.into(), &Run::default()).unwrap()));
+    let model = recipe.fit(&data.into(), &Run::default()).unwrap();
+    let shelf = Shelf::bare(data);
+    let mut users: Vec<UserIdx> = data.users().collect();
+    users.sort_by_key(|&user| data.items_of(user).len());
+    let mut trial = Trial::default();
+    for (who, user) in [("median shopper", users[users.len() / 2]), ("heaviest shopper", users[users.len() - 1])] {
+        let touch = |e: EventRef| Touch { item: e.item, kind: e.kind, at: e.at, weight: 1.0 };
+        let history: Vec<Touch> = data.events_of(user).iter().rev().map(touch).collect();
+        let mut cx = Context::new(data, &shelf, data.as_of());
+        cx.history = &history;
+        let title = format!("query, {who} of {} items", data.items_of(user).len());
+        group.bench_function(title, |b| b.iter(|| trial.ask(&model, black_box(&cx), 20).len()));
+    }
+    group.finish();
+}
+
+fn all(c: &mut Criterion) {
+    let data = shop();
+    bench(c, &data, "item_knn", ItemKnnParams::default());
+    bench(c, &data, "user_knn", UserKnnParams::default());
+    bench(c, &data, "graph_walk", GraphWalkParams::default());
+    bench(c, &data, "graph_walk, lists", GraphWalkParams { neighbours: Some(200), ..GraphWalkParams::default() });
+}
+
+criterion_group!(benches, all);
+criterion_main!(benches);

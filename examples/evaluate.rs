@@ -18,6 +18,8 @@ mod progress;
 mod tuning;
 
 use std::error::Error;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use args::{Args, Command, Output, Source};
@@ -29,11 +31,11 @@ use progress::Meter;
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args_os().skip(1)) {
         Ok(Command::Help) => {
-            print!("{}", args::HELP);
+            print(args::HELP);
             return ExitCode::SUCCESS;
         }
         Ok(Command::List) => {
-            list();
+            print(&list());
             return ExitCode::SUCCESS;
         }
         Ok(Command::Evaluate(args)) => args,
@@ -59,6 +61,16 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Writes to stdout; a reader that has seen enough is no error.
+fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// As JSON, by way of text, in which an `f32` has as few digits as it needs.
+fn plain(value: &impl serde::Serialize) -> serde_json::Result<serde_json::Value> {
+    serde_json::from_str(&serde_json::to_string(value)?)
 }
 
 /// What runs: one model, or a blend.
@@ -113,11 +125,11 @@ fn evaluate(args: &Args) -> Result<usize, Box<dyn Error>> {
             meter.step(&format!("evaluate {name}"));
             match entry {
                 Entry::Model(recipe) => {
-                    let shown = (recipe.model.clone(), serde_json::to_value(&recipe.params)?);
+                    let shown = (recipe.model.clone(), plain(&recipe.params)?, recipe.to_string());
                     measure(shown, &*recipe.build()?, &task, &args.ks, &run)
                 }
                 Entry::Blend(blend) => {
-                    let shown = ("blend".to_owned(), serde_json::to_value(&blend)?);
+                    let shown = ("blend".to_owned(), plain(&blend)?, blend.to_string());
                     measure(shown, &blend.build()?, &task, &args.ks, &run)
                 }
             }
@@ -125,7 +137,7 @@ fn evaluate(args: &Args) -> Result<usize, Box<dyn Error>> {
         match one() {
             Ok(line) => {
                 if args.output == Output::Json {
-                    println!("{}", serde_json::to_string(&line)?);
+                    print(&(serde_json::to_string(&line)? + "\n"));
                 }
                 lines.push(line);
             }
@@ -137,7 +149,7 @@ fn evaluate(args: &Args) -> Result<usize, Box<dyn Error>> {
     }
     drop(meter);
     if args.output == Output::Table {
-        table(&mut lines, &args.ks);
+        print(&table(&mut lines, &args.ks));
     }
     Ok(failed)
 }
@@ -150,11 +162,11 @@ fn entries(args: &Args) -> Result<Vec<Entry>, Box<dyn Error>> {
         return Ok(entries);
     }
     if args.source == Source::Bundled {
-        let few = ["popularity", "co_purchase", "als:factors=32,iterations=8"];
+        let few = ["popularity", "co_purchase", "item_knn", "als:factors=16,iterations=5"];
         for text in few {
             entries.push(Entry::Model(text.parse()?));
         }
-        entries.push(Entry::Blend("co_purchase*0.4 + als:factors=32,iterations=8*0.6".parse()?));
+        entries.push(Entry::Blend("co_purchase*0.6 + popularity*0.4".parse()?));
         return Ok(entries);
     }
     let mut suited = vec![match args.task {
@@ -173,19 +185,19 @@ fn entries(args: &Args) -> Result<Vec<Entry>, Box<dyn Error>> {
 }
 
 /// Models, parameters, ranges and defaults.
-fn list() {
+fn list() -> String {
+    let mut out = String::new();
     for kind in models() {
         let tasks: Vec<&str> = kind.tasks().iter().map(|task| task.name()).collect();
-        println!("{} ({}): {}", kind.name(), tasks.join(", "), kind.what());
-        let defaults = kind.defaults();
+        let _ = writeln!(out, "{} ({}): {}", kind.name(), tasks.join(", "), kind.what());
+        let defaults = serde_json::Value::from(kind.defaults());
         for line in kind.table() {
-            let default = line.name.split('.').try_fold(None, |at: Option<&serde_json::Value>, name| {
-                Some(Some(at.map_or_else(|| defaults.get(name), |at| at.get(name))?))
-            });
-            let default = default.flatten().map_or(String::new(), ToString::to_string);
-            println!("  {:<22} {} [default {default}]; {}", line.name, line.range, line.what);
+            let default = defaults.pointer(&format!("/{}", line.name.replace('.', "/")));
+            let default = default.map_or(String::new(), ToString::to_string);
+            let _ = writeln!(out, "  {:<22} {} [default {default}]; {}", line.name, line.range, line.what);
         }
         let tuned: Vec<&str> = kind.axes().iter().map(|axis| axis.name).collect();
-        println!("  tuned: {}\n", tuned.join(", "));
+        let _ = writeln!(out, "  tuned: {}\n", tuned.join(", "));
     }
+    out
 }

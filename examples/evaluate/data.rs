@@ -90,11 +90,12 @@ pub(crate) fn load(args: &Args) -> Result<Cuts> {
                 (Part::Session, "InvoiceNo"),
             ];
             let columns: Vec<(Part, String)> = columns.map(|(part, name)| (part, name.to_owned())).to_vec();
-            let log = events(&file, &columns, args.task, builder()?)?;
+            let log = events(&file, &columns, EventKind::Purchase, builder()?)?;
             How::One { log, split: split(args, Some(SplitAt::Time(Timestamp::from_secs(1_320_796_800)))) }
         }
         Source::Events(file) => {
-            let log = events(file, &columns(file, args)?, args.task, builder()?)?;
+            let mapped = columns(file, args)?;
+            let log = events(file, &mapped, constant(&mapped, args.task), builder()?)?;
             How::One { log, split: split(args, None) }
         }
         Source::Given { train, test } if args.task == args::Task::Prefix => How::Prefix {
@@ -115,11 +116,14 @@ pub(crate) fn load(args: &Args) -> Result<Cuts> {
             // The test file needs to say who and what; the rest may be missing.
             let there = header(test)?;
             let needed = |part: Part| matches!(part, Part::User | Part::Item | Part::Session);
+            let kind = constant(&mapped, args.task);
+            let kind_of = |mapped: &[(Part, String)]| mapped.iter().any(|(part, _)| *part == Part::Kind);
             let in_test: Vec<(Part, String)> =
                 mapped.iter().filter(|(part, name)| needed(*part) || there.contains(name)).cloned().collect();
             How::Two {
-                train: events(train, &mapped, args.task, builder()?)?,
-                test: events(test, &in_test, args.task, builder()?)?,
+                train: events(train, &mapped, kind, builder()?)?,
+                // Where the train file tells kinds apart and the test file does not, it holds what was bought.
+                test: events(test, &in_test, if kind_of(&mapped) { EventKind::Purchase } else { kind }, builder()?)?,
             }
         }
     };
@@ -227,11 +231,17 @@ fn guess(part: Part, there: &[String]) -> Option<String> {
     names.iter().find_map(|&wanted| there.iter().find(|name| plain(name) == wanted)).cloned()
 }
 
+/// The kind of all events where no column says: what has a price or a number of units was bought.
+fn constant(mapped: &[(Part, String)], task: args::Task) -> EventKind {
+    let money = mapped.iter().any(|(part, _)| matches!(part, Part::Quantity | Part::Value));
+    if money || task == args::Task::NextBasket { EventKind::Purchase } else { EventKind::View }
+}
+
 /// Reads a log, and says what was refused.
 fn events(
     file: &Path,
     mapped: &[(Part, String)],
-    task: args::Task,
+    kind: EventKind,
     mut builder: DatasetBuilder,
 ) -> Result<DatasetBuilder> {
     let column = |part: Part| mapped.iter().find(|(other, _)| *other == part).map(|(_, name)| name.clone());
@@ -242,12 +252,9 @@ fn events(
         (None, Some(session)) => Columns::anonymous(session, item),
         (None, None) => return Err("--columns needs user=.. or session=..".into()),
     };
-    let money = column(Part::Quantity).or(column(Part::Value)).is_some();
     columns = match column(Part::Kind) {
-        Some(kind) => columns.kind_column(kind),
-        // What has a price or a number of units was bought.
-        None if money || task == args::Task::NextBasket => columns.kind(EventKind::Purchase),
-        None => columns,
+        Some(column) => columns.kind_column(column),
+        None => columns.kind(kind),
     };
     if let Some(time) = column(Part::Time) {
         columns = columns.time(time, TimeFormat::Auto);

@@ -15,6 +15,9 @@ use serde_json::{Map, Value};
 pub(crate) struct Line {
     pub(crate) model: String,
     pub(crate) params: Value,
+    /// The recipe as a command line writes it.
+    #[serde(skip)]
+    pub(crate) recipe: String,
     pub(crate) fit_s: f64,
     pub(crate) recommend_s: f64,
     pub(crate) single_us_p50: f64,
@@ -31,7 +34,7 @@ pub(crate) struct Line {
 const SINGLES: usize = 1000;
 
 pub(crate) fn measure(
-    (model, params): (String, Value),
+    (model, params, recipe): (String, Value, String),
     fit: &dyn DynFit,
     task: &Task,
     ks: &[usize],
@@ -69,6 +72,7 @@ pub(crate) fn measure(
     Ok(Line {
         model,
         params,
+        recipe,
         fit_s: rounded(fit_s, 4),
         recommend_s: rounded(recommend_s, 4),
         single_us_p50: p50,
@@ -109,26 +113,27 @@ fn forget_peak() {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
-/// Prints lines as a table, best by the last cut-off's NDCG first.
-pub(crate) fn table(lines: &mut [Line], ks: &[usize]) {
+/// Lines as a table, best by the last cut-off's NDCG first.
+pub(crate) fn table(lines: &mut [Line], ks: &[usize]) -> String {
     let k = ks.iter().copied().max().unwrap_or(20);
     let by = format!("ndcg@{k}");
     let value = |line: &Line, name: &str| line.metrics.get(name).and_then(Value::as_f64).unwrap_or(0.0);
     lines.sort_by(|a, b| value(b, &by).total_cmp(&value(a, &by)));
     let names: Vec<String> = ks.iter().flat_map(|&k| all(k)).map(|metric| metric.name()).collect();
     let mut rows = vec![["model".to_owned()].into_iter().chain(names.clone()).collect::<Vec<_>>()];
-    rows[0].extend(["fit s", "all s", "p50 us", "p99 us", "MB", "parameters"].map(str::to_owned));
+    rows[0].extend(["fit s", "all s", "p50 us", "p99 us", "MB", "recipe"].map(str::to_owned));
     for line in lines.iter() {
         let mut row = vec![line.model.clone()];
         row.extend(names.iter().map(|name| format!("{:.4}", value(line, name))));
         row.extend([format!("{:.2}", line.fit_s), format!("{:.2}", line.recommend_s)]);
         row.extend([format!("{:.0}", line.single_us_p50), format!("{:.0}", line.single_us_p99)]);
         row.push(line.peak_rss_mb.map_or("-".to_owned(), |mb| format!("{mb:.0}")));
-        row.push(line.params.to_string());
+        row.push(line.recipe.clone());
         rows.push(row);
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
+    let mut out = String::new();
     for row in &rows {
         let last = row.len() - 1;
         let cells = row.iter().enumerate().map(|(column, cell)| match column {
@@ -136,6 +141,8 @@ pub(crate) fn table(lines: &mut [Line], ks: &[usize]) {
             _ if column == last => cell.clone(),
             _ => format!("{cell:>w$}", w = widths[column]),
         });
-        println!("{}", cells.collect::<Vec<_>>().join("  "));
+        out += &cells.collect::<Vec<_>>().join("  ");
+        out.push('\n');
     }
+    out
 }

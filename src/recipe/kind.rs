@@ -211,8 +211,9 @@ pub(super) mod erase {
     }
 
     pub(in crate::recipe) fn defaults<P: Serialize>(make: fn() -> P) -> Map<String, Value> {
-        match serde_json::to_value(make()) {
-            Ok(Value::Object(fields)) => fields,
+        // By way of text, in which an `f32` has as few digits as it needs.
+        match serde_json::to_string(&make()).map(|text| serde_json::from_str(&text)) {
+            Ok(Ok(Value::Object(fields))) => fields,
             _ => Map::new(), // parameters are structs of finite numbers: `conforms` tells
         }
     }

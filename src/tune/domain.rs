@@ -39,8 +39,9 @@ impl Space {
     /// The default axes of some parameters, over these values of the others.
     #[must_use]
     pub fn of<P: Tunable + Serialize + serde::de::DeserializeOwned>(base: &P) -> Self {
-        let fields = match serde_json::to_value(base) {
-            Ok(Value::Object(fields)) => fields,
+        // By way of text, in which an `f32` has as few digits as it needs.
+        let fields = match serde_json::to_string(base).map(|text| serde_json::from_str(&text)) {
+            Ok(Ok(Value::Object(fields))) => fields,
             _ => Map::new(),
         };
         Self::new(fields, P::space()).valid_if(|params| {

@@ -128,7 +128,8 @@ fn popularity_by_hand() {
     let serendipity = Serendipity::new(2, &task);
     close(of(&serendipity, &task, &d, &[1, 2]), 0.5); // 0 and 1 were to be expected
     let task = task.exclude(Exclusion::Seen(KindSet::ALL));
-    close(of(&Serendipity::new(2, &task), &task, &d, &[1, 9]), 0.0); // now 1 and 3 are
+    let d = case(&[(Some(1), 1.0), (Some(3), 1.0)]).of(UserIdx::new(3));
+    close(of(&Serendipity::new(2, &task), &task, &d, &[1, 3]), 0.0); // now 1 and 3 are
 }
 
 #[derive(Debug)]

@@ -214,8 +214,14 @@ fn strong_generalisation_holds_whole_shoppers_out() {
     let rows: Vec<(String, String, i64)> =
         (0..40).flat_map(|u| (0..5).map(move |i| (format!("u{u}"), format!("i{}", (u + i) % 7), i))).collect();
     let rows: Vec<(&str, &str, i64)> = rows.iter().map(|(u, i, d)| (u.as_str(), i.as_str(), *d)).collect();
+    let mut log = log(&rows);
+    for user in 0..40 {
+        // Before all of their events: a search alone must not tell the fit of a shopper.
+        let (name, at) = (format!("u{user}"), Timestamp::from_secs(-1));
+        log.push(&Event::new(who(&name), "", EventKind::Search, at).query("mug")).unwrap();
+    }
     let split = Split::hold_out(0.25, 0.8, 1);
-    let task = split.task(&log(&rows), &Questions::default()).unwrap();
+    let task = split.task(&log, &Questions::default()).unwrap();
     assert_eq!(task.cases().len(), 10);
     let shoppers = |task: &Task| asked(task).into_iter().map(|(user, ..)| user).collect::<Vec<_>>();
     for user in shoppers(&task) {
@@ -223,13 +229,13 @@ fn strong_generalisation_holds_whole_shoppers_out() {
         assert_eq!(task.serve_from().events_of(task.serve_from().user(&user).unwrap()).len(), 4);
     }
     assert_eq!(task.fit_on().n_events(), 30 * 5);
-    let validation = split.clone().validation().task(&log(&rows), &Questions::default()).unwrap();
+    let validation = split.clone().validation().task(&log, &Questions::default()).unwrap();
     assert!(shoppers(&validation).iter().all(|user| !shoppers(&task).contains(user)));
     assert_eq!(validation.fit_on().n_events(), 20 * 5, "test shoppers do not exist yet, and ten are held out");
     assert!(shoppers(&task).iter().all(|user| validation.serve_from().user(user).is_none()));
-    let other = Split::hold_out(0.25, 0.8, 2).task(&log(&rows), &Questions::default()).unwrap();
+    let other = Split::hold_out(0.25, 0.8, 2).task(&log, &Questions::default()).unwrap();
     assert_ne!(shoppers(&task), shoppers(&other));
-    let strict = split.fit_on(FitOn::Train).task(&log(&rows), &Questions::default()).unwrap();
+    let strict = split.fit_on(FitOn::Train).task(&log, &Questions::default()).unwrap();
     assert_eq!((strict.fit_on().n_events(), shoppers(&strict)), (20 * 5, shoppers(&task)));
 }
 
@@ -311,7 +317,10 @@ fn shopper(who: usize) -> Shopper<'static> {
 fn filled(done: &[Done]) -> DatasetBuilder {
     let mut log = DatasetBuilder::new(Lineage::new(7));
     for d in done {
-        log.push(&Event::new(shopper(d.who), &item_id(d.item), d.kind, day(d.day)).query("q")).unwrap();
+        log.push(&Event::new(shopper(d.who), &item_id(d.item), d.kind, day(d.day))).unwrap();
+        if d.item.is_multiple_of(3) {
+            log.push(&Event::new(shopper(d.who), "", EventKind::Search, day(d.day)).query(&item_id(d.item))).unwrap();
+        }
     }
     log
 }

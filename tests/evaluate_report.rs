@@ -94,7 +94,7 @@ fn means_and_segments_are_those_of_the_lists() {
     let segment = |by: &str, label: &str| {
         report.segments.iter().find(|s| s.by == by && s.segment == label).unwrap_or_else(|| panic!("{by} {label}"))
     };
-    let even: Vec<usize> = (0..n).filter(|&i| task.cases()[i].user.unwrap().as_usize() % 2 == 0).collect();
+    let even: Vec<usize> = (0..n).filter(|&i| task.cases()[i].user.unwrap().as_usize().is_multiple_of(2)).collect();
     assert_eq!(segment("parity", "even").cases, even.len());
     let own = even.iter().map(|&i| recall(i)).sum::<f64>() / even.len() as f64;
     assert!((segment("parity", "even").metrics[0].mean.unwrap() - own).abs() < 1e-12);

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use likewise::evaluate::Repeats; // the crate has another one
-use likewise::evaluate::*;
+use likewise::evaluate::{Repeats, *};
 use likewise::*;
 use proptest::prelude::*;
 
@@ -412,14 +411,15 @@ proptest! {
         let kinds = KindSet::of(&[EventKind::View, EventKind::Purchase]);
         let log = filled(&done);
         let (mut known, mut wanted) = (Vec::new(), Vec::new());
-        for who in 0..USERS.len() + VISITS.len() {
+        let names = USERS.iter().map(Some).chain(VISITS.iter().map(|_| None));
+        for (who, name) in names.enumerate() {
             let mut own: Vec<&Done> = done.iter().filter(|d| d.who == who).collect();
             own.sort_by_key(|d| d.day);
             let mut targets = None;
             for step in 0..=back {
                 let places: Vec<usize> = (0..own.len()).filter(|&i| kinds.contains(own[i].kind)).collect();
                 let from = places.len().checked_sub(n).map(|nth| places[nth]).filter(|&from| from > 0);
-                if who >= USERS.len() || from.is_none() {
+                if name.is_none() || from.is_none() {
                     targets = None;
                     break; // teaches what is left
                 }
@@ -429,8 +429,8 @@ proptest! {
                 items.dedup();
                 targets = (step == back).then_some(items);
             }
-            known.extend(own.iter().map(|d| (USERS.get(who).map_or("", |u| *u).to_owned(), d.item, d.day)));
-            wanted.extend(targets.map(|items| (USERS[who].to_owned(), items)));
+            known.extend(own.iter().map(|d| (name.map_or("", |name| *name).to_owned(), d.item, d.day)));
+            wanted.extend(name.zip(targets).map(|(name, items)| (name.to_string(), items)));
         }
         let mut split = Split::leave_last(n);
         for _ in 0..back {

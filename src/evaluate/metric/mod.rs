@@ -93,19 +93,25 @@ pub trait Metric: fmt::Debug + Send + Sync {
     fn of(&self, judged: &Judged<'_>) -> Option<f64>;
 }
 
-impl<M: Metric + ?Sized> Metric for Arc<M> {
-    fn name(&self) -> String {
-        (**self).name()
-    }
+macro_rules! pointed_to {
+    ($($pointer:ident),*) => {$(
+        impl<M: Metric + ?Sized> Metric for $pointer<M> {
+            fn name(&self) -> String {
+                (**self).name()
+            }
 
-    fn depth(&self, case: &Case) -> usize {
-        (**self).depth(case)
-    }
+            fn depth(&self, case: &Case) -> usize {
+                (**self).depth(case)
+            }
 
-    fn of(&self, judged: &Judged<'_>) -> Option<f64> {
-        (**self).of(judged)
-    }
+            fn of(&self, judged: &Judged<'_>) -> Option<f64> {
+                (**self).of(judged)
+            }
+        }
+    )*};
 }
+
+pointed_to!(Box, Arc);
 
 /// A metric needs an attribute the catalogue does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -22,7 +22,6 @@ pub(crate) struct Cuts {
     by_session: bool,
 }
 
-#[allow(clippy::large_enum_variant)] // there is one of it
 enum How {
     One { log: Box<DatasetBuilder>, split: Split },
     Two { train: Box<DatasetBuilder>, test: Box<DatasetBuilder> },

@@ -22,10 +22,9 @@ pub(crate) struct Cuts {
     by_session: bool,
 }
 
-#[allow(clippy::large_enum_variant)] // there is one of it
 enum How {
-    One { log: DatasetBuilder, split: Split },
-    Two { train: DatasetBuilder, test: DatasetBuilder },
+    One { log: Box<DatasetBuilder>, split: Split },
+    Two { train: Box<DatasetBuilder>, test: Box<DatasetBuilder> },
     Prefix { train: Vec<Vec<String>>, test: Vec<(Vec<String>, String)> },
 }
 
@@ -91,12 +90,12 @@ pub(crate) fn load(args: &Args) -> Result<Cuts> {
                 (Part::Session, "InvoiceNo"),
             ];
             let columns: Vec<(Part, String)> = columns.map(|(part, name)| (part, name.to_owned())).to_vec();
-            let log = events(&file, &columns, EventKind::Purchase, builder()?)?;
+            let log = Box::new(events(&file, &columns, EventKind::Purchase, builder()?)?);
             How::One { log, split: split(args, Some(SplitAt::Time(Timestamp::from_secs(1_320_796_800)))) }
         }
         Source::Events(file) => {
             let mapped = columns(file, args)?;
-            let log = events(file, &mapped, constant(&mapped, args.task), builder()?)?;
+            let log = Box::new(events(file, &mapped, constant(&mapped, args.task), builder()?)?);
             How::One { log, split: split(args, None) }
         }
         Source::Given { train, test } if args.task == args::Task::Prefix => How::Prefix {
@@ -118,19 +117,20 @@ pub(crate) fn load(args: &Args) -> Result<Cuts> {
             let there = header(test)?;
             let needed = |part: Part| matches!(part, Part::User | Part::Item | Part::Session);
             let kind = constant(&mapped, args.task);
-            let kind_of = |mapped: &[(Part, String)]| mapped.iter().any(|(part, _)| *part == Part::Kind);
+            // Where the train file tells kinds apart and the test file does not, that holds what was bought.
+            let told_apart = mapped.iter().any(|(part, _)| *part == Part::Kind);
+            let test_kind = if told_apart { EventKind::Purchase } else { kind };
             let in_test: Vec<(Part, String)> =
                 mapped.iter().filter(|(part, name)| needed(*part) || there.contains(name)).cloned().collect();
             How::Two {
-                train: events(train, &mapped, kind, builder()?)?,
-                // Where the train file tells kinds apart and the test file does not, it holds what was bought.
-                test: events(test, &in_test, if kind_of(&mapped) { EventKind::Purchase } else { kind }, builder()?)?,
+                train: Box::new(events(train, &mapped, kind, builder()?)?),
+                test: Box::new(events(test, &in_test, test_kind, builder()?)?),
             }
         }
     };
     let log = match &how {
-        How::One { log, .. } => Some(log),
-        How::Two { train, .. } => Some(train),
+        How::One { log, .. } => Some(&**log),
+        How::Two { train, .. } => Some(&**train),
         How::Prefix { .. } => None,
     };
     let kinds = log.map_or(Ok(KindSet::EMPTY), kinds)?;

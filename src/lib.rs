@@ -70,8 +70,9 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `csv` | yes | delimited text for events and catalogues |
-//! | `json` | yes | JSON lines for events and catalogues |
+//! | `json` | yes | JSON lines for events and catalogues; [`recipe`]s (models by name) and the searches of [`tune`] |
 //! | `gzip` | yes | `.gz` files for both |
+//! | `linalg` | no | the exact EASE, which needs the inverse of a large matrix |
 //! | `testing` | no | the conformance suite for your own scorers, and a synthetic shop |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -105,6 +106,9 @@ pub mod catalog;
 pub mod dataset;
 pub mod evaluate;
 pub mod rank;
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub mod recipe;
 pub mod scorer;
 pub mod serve;
 pub mod source;
@@ -134,13 +138,22 @@ pub use rank::{
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
-    Als, AlsParams, Candidates, CoOccurrence, CoOccurrenceParams, Confidence, Context, Count, CrossOccurrence,
-    CrossOccurrenceParams, DynFit, Explanation, Fit, FitError, FrequentlyBoughtTogether,
-    FrequentlyBoughtTogetherParams, GraphWalk, GraphWalkParams, Indicator, ItemKnn, ItemKnnParams, ListScale, Own,
-    PairCounts, PairDecay, PairOrder, PairUnit, PairWeight, PopularIn, PopularInParams, Popularity, PopularityParams,
-    Proposed, Reason, ReasonCode, Recency, Recent, RecentParams, Retain, Scored, Scorer, Scores, Similarity, Solver,
-    Strength, Touch, TrainingSet, Trending, TrendingParams, UserKnn, UserKnnParams, VoteDecay, Workspace,
+    Affinity, AffinityParams, Als, AlsParams, AssociationRulesParams, AttributeWeight, BasketDecay, BlendPart, Blended,
+    BlendedError, Bpr, BprParams, BuyAgain, BuyAgainParams, Candidates, Clock, CoOccurrence, CoOccurrenceParams,
+    Compare, Confidence, ContentSimilarity, ContentSimilarityParams, Context, Count, CrossOccurrence,
+    CrossOccurrenceParams, CurrentItem, DynFit, Embedding, EmbeddingParams, EmbeddingRecipe, Explanation, Fit,
+    FitError, Focus, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, GfCf, GfCfParams, GraphWalk,
+    GraphWalkParams, HistoryView, Hybrid, HybridParams, Indicator, ItemKnn, ItemKnnParams, KindFactors, LinearModel,
+    ListScale, NextClick, Others, Own, PairCounts, PairDecay, PairOrder, PairUnit, PairWeight, PartScale, PartShare,
+    PathStep, PersonalFrequency, PersonalFrequencyParams, PlaceWeight, PopularIn, PopularInParams, Popularity,
+    PopularityParams, ProfileBy, Proposed, PureSvd, PureSvdParams, Rarity, Reason, ReasonCode, Recency, Recent,
+    RecentParams, Repeats, Retain, Rules, Sampling, Scaling, Scored, Scorer, Scores, SequentialRulesParams, SessionKnn,
+    SessionKnnParams, Sign, Similarity, SlimParams, Solver, SparseEaseParams, StepDecay, StepWeight, Strength, TifuKnn,
+    TifuKnnParams, Touch, TrainingSet, Transition, TransitionParams, Trending, TrendingParams, UpCf, UpCfParams,
+    UserKnn, UserKnnParams, VectorError, Vectors, VoteDecay, Workspace,
 };
+#[cfg(feature = "linalg")]
+pub use scorer::{EaseParams, Keep};
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,
     Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot,

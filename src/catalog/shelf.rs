@@ -122,6 +122,12 @@ impl Shelf {
         self.row_of.get(item.as_usize()).copied().filter(|&row| row != NO_ROW)
     }
 
+    /// The item of a catalogue row.
+    #[inline]
+    pub(crate) fn item_at(&self, row: u32) -> Option<ItemIdx> {
+        self.item_of.get(row as usize).copied()
+    }
+
     /// An attribute by name.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<AttributeId> {

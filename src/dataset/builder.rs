@@ -49,20 +49,20 @@ pub enum OnReject {
 /// ```
 #[derive(Debug, Clone)]
 pub struct DatasetBuilder {
-    lineage: Lineage,
-    weights: Checked<EventWeights>,
-    as_of: Option<Timestamp>,
-    session_gap: Span,
+    pub(super) lineage: Lineage,
+    pub(super) weights: Checked<EventWeights>,
+    pub(super) as_of: Option<Timestamp>,
+    pub(super) session_gap: Span,
     on_reject: OnReject,
-    shoppers: ShopperMap,
-    items: IdMap,
-    sessions: IdMap,
-    queries: IdMap,
+    pub(super) shoppers: ShopperMap,
+    pub(super) items: IdMap,
+    pub(super) sessions: IdMap,
+    pub(super) queries: IdMap,
     ids: hashbrown::HashSet<u128, FxBuildHasher>,
-    user: Vec<UserIdx>,
-    session: Vec<u32>,
-    table: EventTable,
-    searches: Vec<(UserIdx, Timestamp, u32)>,
+    pub(super) user: Vec<UserIdx>,
+    pub(super) session: Vec<u32>,
+    pub(super) table: EventTable,
+    pub(super) searches: Vec<(UserIdx, Timestamp, u32)>,
     ordinal: u64,
 }
 

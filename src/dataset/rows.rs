@@ -66,6 +66,44 @@ pub(super) fn positions_by_item(item: &[ItemIdx], items: usize) -> (Vec<u64>, Ve
     (offsets, positions)
 }
 
+/// Numbers the sessions of one row after the other: those with a key, and those that end with a pause.
+pub(super) struct SessionNumbers {
+    gap: Span,
+    count: u32,
+    keyed: FxHashMap<u32, u32>,
+    running: Option<(u32, i64)>,
+}
+
+impl SessionNumbers {
+    pub(super) fn new(gap: Span) -> Self {
+        Self { gap, count: 0, keyed: FxHashMap::default(), running: None }
+    }
+
+    /// Sessions of one row are never those of another.
+    pub(super) fn next_row(&mut self) {
+        self.keyed.clear();
+        self.running = None;
+    }
+
+    /// The session of the row's next event: `key`, or [`NO_SESSION`].
+    pub(super) fn number(&mut self, key: u32, at: i64) -> u32 {
+        let Self { gap, count, keyed, running } = self;
+        let mut next = || {
+            *count += 1;
+            *count - 1
+        };
+        if key != NO_SESSION {
+            return *keyed.entry(key).or_insert_with(next);
+        }
+        let number = match *running {
+            Some((number, last)) if at.saturating_sub(last) <= gap.as_millis() => number,
+            _ => next(),
+        };
+        *running = Some((number, at));
+        number
+    }
+}
+
 /// Everything that is written row by row.
 pub(super) struct Written {
     pub(super) offsets: Vec<u64>,
@@ -81,11 +119,10 @@ pub(super) struct RowWriter<'w> {
     weights: &'w EventWeights,
     by_code: Vec<KindWeight>,
     as_of: Timestamp,
-    gap: Span,
     out: Written,
     left: Vec<f32>,
     stacks: FxHashMap<(ItemIdx, u8), Vec<usize>>,
-    numbers: FxHashMap<u32, u32>,
+    numbers: SessionNumbers,
     pairs: Vec<(u32, f32)>,
 }
 
@@ -97,7 +134,6 @@ impl<'w> RowWriter<'w> {
             weights,
             by_code: weights.by_code(),
             as_of,
-            gap,
             out: Written {
                 offsets,
                 table: EventTable::default(),
@@ -109,7 +145,7 @@ impl<'w> RowWriter<'w> {
             },
             left: Vec::new(),
             stacks: FxHashMap::default(),
-            numbers: FxHashMap::default(),
+            numbers: SessionNumbers::new(gap),
             pairs: Vec::new(),
         }
     }
@@ -117,9 +153,8 @@ impl<'w> RowWriter<'w> {
     /// Writes one shopper's events, given as positions in `table`, oldest first.
     pub(super) fn write(&mut self, table: &EventTable, session: &[u32], row: &[u32]) {
         self.cancel(table, row);
-        self.numbers.clear();
+        self.numbers.next_row();
         self.pairs.clear();
-        let mut running: Option<(u32, i64)> = None;
         for (i, &position) in row.iter().enumerate() {
             let position = position as usize;
             let left = self.left[i];
@@ -128,19 +163,7 @@ impl<'w> RowWriter<'w> {
                 continue;
             }
             let at = table.at[position];
-            let n_sessions = &mut self.out.n_sessions;
-            let mut next = || {
-                *n_sessions += 1;
-                *n_sessions - 1
-            };
-            let number = match (session[position], running) {
-                (NO_SESSION, Some((number, last))) if at.saturating_sub(last) <= self.gap.as_millis() => number,
-                (NO_SESSION, _) => next(),
-                (key, _) => *self.numbers.entry(key).or_insert_with(next),
-            };
-            if session[position] == NO_SESSION {
-                running = Some((number, at));
-            }
+            let number = self.numbers.number(session[position], at);
             self.out.table.push_from(table, position, left);
             self.out.session.push(number);
             let code = table.kind[position];
@@ -202,7 +225,7 @@ impl<'w> RowWriter<'w> {
 
     /// What was written, at its smallest.
     pub(super) fn finish(self) -> Written {
-        let mut out = self.out;
+        let mut out = Written { n_sessions: self.numbers.count, ..self.out };
         out.table.shrink();
         out.by_user.shrink();
         out.session.shrink_to_fit();

@@ -59,6 +59,13 @@ impl Case {
         self
     }
 
+    /// The same question with other targets.
+    #[must_use]
+    pub fn with_targets(&self, targets: impl IntoIterator<Item = Target>) -> Self {
+        let Self { user, session, basket, now, .. } = self;
+        Self { user: *user, session: session.clone(), basket: basket.clone(), ..Self::new(*now, targets) }
+    }
+
     /// The distinct targets: known items ascending, then unknown ones.
     #[must_use]
     pub fn targets(&self) -> &[Target] {

@@ -15,6 +15,12 @@ impl Lists {
         self.ends.push(self.items.len());
     }
 
+    pub(crate) fn append(&mut self, other: &Self) {
+        let before = self.items.len();
+        self.items.extend_from_slice(&other.items);
+        self.ends.extend(other.ends.iter().map(|end| before + end));
+    }
+
     /// The list of case number `case`; empty for a case that was not asked.
     #[must_use]
     pub fn of(&self, case: usize) -> &[ItemIdx] {

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::case::Case;
 use super::lists::Lists;
+use super::split::LeftOut;
 use crate::catalog::Shelf;
 use crate::dataset::{Dataset, KindWeight};
 use crate::event::KindSet;
 use crate::ids::{ItemIdx, Lineage};
-use crate::rank::{Filter, NotCurrent, Query, RankScratch, Seen, rank};
+use crate::rank::{Filter, NotCurrent, Query, RankScratch, Ranker, Seen, rank};
 use crate::run::{Cancelled, Run};
 use crate::scorer::{Candidates, Context, ItemSet, Scorer, Touch, TrainingSet, Workspace};
-use crate::serve::{Snapshot, append_profile};
+use crate::serve::{Snapshot, SnapshotError, append_profile};
 
 /// What is never recommended in a task, whoever recommends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,6 +70,8 @@ pub struct Task {
     exclude: Vec<Exclusion>,
     history: usize,
     weights: Vec<KindWeight>,
+    left_out: LeftOut,
+    n_removed: usize,
 }
 
 /// What is evaluated: one scorer by itself, or everything a shop would serve.
@@ -78,6 +83,9 @@ pub enum System<'a> {
     /// the task's; its own filters hold beside the task's exclusions.
     Snapshot(&'a Snapshot),
 }
+
+/// Cases a thread takes at a time.
+const CHUNK: usize = 64;
 
 /// The latest touches scorers may look at, as in a default ranker.
 const HISTORY: usize = 500;
@@ -103,7 +111,19 @@ impl Task {
             }
         }
         let weights = serve.weights().by_code();
-        Ok(Self { fit, serve, shelf, cases, exclude: Vec::new(), history: HISTORY, weights })
+        let items = (0..shelf.n_items() as u32).map(ItemIdx::new);
+        let n_removed = items.filter(|&item| shelf.is_removed(item)).count();
+        Ok(Self {
+            fit,
+            serve,
+            shelf,
+            cases,
+            exclude: Vec::new(),
+            history: HISTORY,
+            weights,
+            left_out: LeftOut::default(),
+            n_removed,
+        })
     }
 
     /// With something that is never recommended.
@@ -126,7 +146,18 @@ impl Task {
     /// As [`Task::new`].
     pub fn with_cases(&self, cases: Vec<Case>) -> Result<Self, TaskError> {
         let new = Self::new(Arc::clone(&self.fit), Arc::clone(&self.serve), self.shelf.clone(), cases)?;
-        Ok(Self { exclude: self.exclude.clone(), history: self.history, ..new })
+        Ok(Self { exclude: self.exclude.clone(), history: self.history, left_out: self.left_out, ..new })
+    }
+
+    pub(super) fn with_left_out(mut self, left_out: LeftOut) -> Self {
+        self.left_out = left_out;
+        self
+    }
+
+    /// Who and what the split left out of the questions; nothing for a task made by hand.
+    #[must_use]
+    pub const fn left_out(&self) -> LeftOut {
+        self.left_out
     }
 
     /// What a model may be fitted on.
@@ -170,25 +201,59 @@ impl Task {
     /// # Errors
     /// [`Cancelled`].
     pub fn lists(&self, system: System<'_>, k: usize, run: &Run<'_>) -> Result<Lists, Cancelled> {
+        let ask = |asker: &mut Asker<'_>, cases: &[Case]| {
+            let mut lists = Lists::default();
+            cases.iter().for_each(|case| lists.push(asker.ask(case, k)));
+            lists
+        };
+        Ok(self.ask_all(system, run, ask)?.iter().fold(Lists::default(), |mut all, lists| {
+            all.append(lists);
+            all
+        }))
+    }
+
+    /// Runs `ask(asker, cases)` over all cases in chunks; the results are in the order of the cases.
+    pub(super) fn ask_all<T: Send>(
+        &self,
+        system: System<'_>,
+        run: &Run<'_>,
+        ask: impl Fn(&mut Asker<'_>, &[Case]) -> T + Sync + Send,
+    ) -> Result<Vec<T>, Cancelled> {
         let n = self.cases.len();
-        let asked = run.threads.map_with(
-            n,
-            || self.asker(system),
-            |asker, case| {
-                if case % 256 == 0 {
-                    run.step(case as u64, n as u64, None)?;
-                }
-                Ok(asker.ask(&self.cases[case], k).to_vec())
-            },
-        );
-        let asked: Vec<Vec<ItemIdx>> = asked.into_iter().collect::<Result<_, Cancelled>>()?;
-        Ok(asked.into_iter().collect())
+        let chunk = |asker: &mut Asker<'_>, chunk: usize| {
+            let first = chunk * CHUNK;
+            run.step(first as u64, n as u64, None)?;
+            Ok(ask(asker, &self.cases[first..n.min(first + CHUNK)]))
+        };
+        run.threads.map_with(n.div_ceil(CHUNK), || self.asker(system), chunk).into_iter().collect()
+    }
+
+    /// A ranker over the task's data and items, to be evaluated as a shop would serve it: [`System::Snapshot`].
+    ///
+    /// # Errors
+    /// As [`Snapshot::new`].
+    pub fn snapshot(&self, ranker: Arc<Ranker>) -> Result<Snapshot, SnapshotError> {
+        Snapshot::new(Arc::clone(&self.serve), Arc::clone(self.shelf.catalog()), ranker)
     }
 
     /// Someone who asks `system` case by case, with scratch of their own: for timing single requests.
     #[must_use]
     pub fn asker<'a>(&'a self, system: System<'a>) -> Asker<'a> {
         Asker { task: self, system, scratch: Scratch::default(), ws: Workspace::default() }
+    }
+
+    /// Calls `f` with the context of a case and the items that may be recommended in it.
+    #[cfg(feature = "json")]
+    pub(crate) fn asking<T>(&self, case: &Case, f: impl FnOnce(&Context<'_>, &dyn Fn(ItemIdx) -> bool) -> T) -> T {
+        let (mut history, mut named) = (Vec::new(), ItemSet::default());
+        let cx = self.context(case, &mut history);
+        named.reset(self.shelf.n_items());
+        self.refuse(&cx, &mut |item| {
+            if item.as_usize() < cx.shelf.n_items() {
+                named.insert(item);
+            }
+        });
+        f(&cx, &|item| !named.contains(item) && !cx.shelf.is_removed(item))
     }
 
     /// The context of a case: its session, then the shopper's profile as known at its time.
@@ -205,6 +270,35 @@ impl Task {
         cx.session_len = case.session.len();
         cx.basket = &case.basket;
         cx
+    }
+
+    /// What the shopper of a case is known to have touched: the running session, then the profile.
+    pub(super) fn touched<'a>(&'a self, case: &'a Case) -> impl Iterator<Item = ItemIdx> + 'a {
+        let stored = case.user.into_iter().flat_map(|user| self.serve.events_of(user).until(case.now).items());
+        case.session.iter().map(|touch| touch.item).chain(stored.copied())
+    }
+
+    /// The items that are never recommended in a case.
+    pub(super) fn refused(&self, case: &Case) -> FxHashSet<ItemIdx> {
+        let mut refused = FxHashSet::default();
+        let mut history = Vec::new();
+        if !self.exclude.is_empty() {
+            self.refuse(&self.context(case, &mut history), &mut |item| {
+                refused.insert(item);
+            });
+        }
+        refused
+    }
+
+    /// Whether `item` may be recommended, given what is refused.
+    pub(super) fn admits(&self, item: ItemIdx, refused: &FxHashSet<ItemIdx>) -> bool {
+        item.as_usize() < self.shelf.n_items() && !self.shelf.is_removed(item) && !refused.contains(&item)
+    }
+
+    /// How many items may be recommended, given what is refused.
+    pub(super) fn n_admitted(&self, refused: &FxHashSet<ItemIdx>) -> usize {
+        let there = |item: &&ItemIdx| item.as_usize() < self.shelf.n_items() && !self.shelf.is_removed(**item);
+        self.shelf.n_items() - self.n_removed - refused.iter().filter(there).count()
     }
 
     /// Names the excluded items of a case.

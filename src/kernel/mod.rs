@@ -3,9 +3,15 @@
 pub(crate) mod accumulate;
 pub(crate) mod cholesky;
 pub(crate) mod conjugate_gradient;
+pub(crate) mod descent;
 mod dispatch;
 pub(crate) mod dot;
+pub(crate) mod eigen;
 pub(crate) mod gram;
 pub(crate) mod normal;
+pub(crate) mod pairwise;
+pub(crate) mod product;
 pub(crate) mod rng;
+#[cfg(feature = "linalg")]
+pub(crate) mod spd;
 pub(crate) mod top_k;

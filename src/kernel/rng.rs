@@ -29,6 +29,17 @@ impl SplitMix64 {
         mix(self.0)
     }
 
+    /// Below `n` (above 0), evenly but for one part in 2^64 / n.
+    #[inline]
+    pub(crate) const fn below(&mut self, n: usize) -> usize {
+        ((self.next() as u128 * n as u128) >> 64) as usize
+    }
+
+    /// From 0 to 1, both left out.
+    pub(crate) fn unit(&mut self) -> f32 {
+        ((self.next() >> 41) as f32 + 0.5) / (1u32 << 23) as f32
+    }
+
     /// Mean 0, variance 1, nearly normal: the sum of twelve uniform 16-bit numbers (Irwin–Hall). Whole-number
     /// arithmetic only, so no platform's logarithm or cosine gets a say.
     pub(crate) fn normal(&mut self) -> f32 {
@@ -51,6 +62,19 @@ mod tests {
         // The reference implementation's output for seed 1234567.
         let mut rng = SplitMix64::new(1_234_567);
         assert_eq!([rng.next(), rng.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
+    }
+
+    #[test]
+    fn even_numbers_stay_inside_and_reach_both_ends() {
+        let mut rng = SplitMix64::new(3);
+        let mut met = [0u32; 7];
+        for _ in 0..7_000 {
+            met[rng.below(7)] += 1;
+            let u = rng.unit();
+            assert!(u > 0.0 && u < 1.0);
+        }
+        assert!(met.iter().all(|n| (900..1100).contains(n)), "{met:?}");
+        assert_eq!(rng.below(1), 0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ItemIdx;
+use crate::time::Timestamp;
 
 /// A value and what it is made of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,26 @@ pub enum Reason {
         /// What the scorer's code makes of it.
         code: ReasonCode,
     },
+    /// The shopper's own purchases of it, and when the next one is due.
+    Repeat {
+        /// When they bought it last.
+        last: Timestamp,
+        /// How often they bought it.
+        times: u32,
+        /// How long ago that is, in the unit of the scorer's clock: days, or baskets.
+        age: f32,
+        /// After how long it is bought again, in the same unit: half of those who do buy again have done so.
+        interval: f32,
+    },
+    /// An attribute value of the item speaks for it.
+    Attribute {
+        /// The attribute's name.
+        attribute: String,
+        /// The value: a category path, a tag, a word of a text, a span of numbers.
+        value: String,
+        /// What the scorer's code makes of it.
+        code: ReasonCode,
+    },
     /// A rule or preference moved it.
     Rule {
         /// Its id.
@@ -81,8 +102,14 @@ pub enum ReasonCode {
     ViewedThenBought,
     /// Goes with what is in the basket.
     GoesWithBasket,
+    /// The shopper bought it before, and buys again.
+    BoughtBefore,
     /// Shoppers of similar taste want it.
     SimilarTaste,
+    /// Alike, by what the catalogue says of both, to the evidence item.
+    SimilarItem,
+    /// Of a category, brand or other value the shopper comes back to.
+    FavouriteKind,
     /// Released lately.
     New,
     /// In the shopper's usual price range.

@@ -12,7 +12,23 @@
 //! | [`CoOccurrence`] | what goes with what they touched? | with session or page | no | yes | Σ row² | history × neighbours | exact |
 //! | [`CrossOccurrence`] | the same, from several kinds of touch to one target | with session or page | no | yes | Σ row² a kind | as above a kind | exact |
 //! | [`FrequentlyBoughtTogether`] | what completes the basket? | yes | no | yes | Σ basket² | basket × neighbours | exact |
+//! | [`SessionKnn`] | what followed in sessions like this one? | with session or page | no | yes | events | sessions met + neighbours' clicks | refit |
+//! | [`Blended`] | what do several scorers say together? | as its parts | as its parts | yes | nothing | twice its parts | fit its parts |
+//! | [`Focus`] | what does a scorer say to a part of the history? | as its scorer | as its scorer | as its scorer | nothing | as its scorer | fit its scorer |
+//! | [`PersonalFrequency`] | what do they buy again and again? | with session | no | yes | events | own events | exact |
+//! | [`BuyAgain`] | what is due again? | with session | no | yes | events | own events | exact |
+//! | [`TifuKnn`], [`UpCf`] | what do those with such baskets buy next? | with session | no | yes | events | shoppers of own items + neighbours' items | refit |
+//! | [`Transition`] | what comes next, after what they did lately? | with session or page | no | yes | steps × window | history × neighbours | exact |
+//! | [`Rules`] | what is clicked after this in a session? | with session or page | no | yes | clicks × steps | history × rules | exact |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
+//! | [`LinearModel`]: [`EaseParams`](linear), [`SparseEaseParams`], [`SlimParams`] | which items explain which, each given its due? | with session | no | yes | see [there](linear) | history × items or neighbours | refit |
+//! | [`GfCf`] | what is near in the graph of shoppers and items? | with session | no | yes | pairs × factors, items × factors² | pairs near + items × factors | refit |
+//! | [`PureSvd`] | what do shoppers of similar taste want? | with session | no | yes | the same | items × factors | refit |
+//! | [`Bpr`] | the same, learned from orders | with session | no | up to a catalogue size | epochs × pairs × factors | as above | refit; fold-in meanwhile |
+//! | [`Hybrid`] | the same, new items by their attributes | with session | yes | up to a catalogue size | as ALS, + pairs of items and values × factors a sweep | as above | refit; fold-in meanwhile |
+//! | [`ContentSimilarity`] | what is like what they touched? | with session or page | yes | yes | attribute values | items that share a value | refit |
+//! | [`Affinity`] | what is wanted of the kinds they come back to? | with session or page | yes | yes | events + attribute values | items of their values | refit |
+//! | [`Embedding`] | what is near, in the shop's own vectors? | with session or page | yes | up to a catalogue size | vectors | vectors × numbers | refit |
 //! | [`ItemKnn`] | what is like what they touched? | with session or page | no | yes | Σ row² | history × neighbours | refit |
 //! | [`UserKnn`] | what do the shoppers most like them have? | with session or page | no | yes | pairs | up to all pairs | refit |
 //! | [`GraphWalk`] | where do walks from their items end? | with session or page | no | yes | pairs; Σ row² with lists | up to all pairs; history × neighbours | refit |
@@ -22,20 +38,36 @@
 //! for bit. Freshness and price are no scorers but [preferences](crate::Preference).
 
 pub mod als;
+mod attributes;
+pub mod basket;
+pub mod blended;
+pub mod bpr;
 mod bucket;
+mod catalogued;
+pub mod content;
 mod context;
 pub mod cooccur;
+mod current;
 mod explain;
+mod factors;
 mod fit;
+pub mod focus;
 pub mod graph_walk;
+pub mod hybrid;
 pub mod item_knn;
+pub mod linear;
 mod neighbours;
 mod pairs;
+mod path;
 pub mod popular_in;
 mod popular_in_rates;
 pub mod popularity;
 pub mod recent;
+pub mod rules;
 mod scores;
+pub mod session;
+pub mod spectral;
+pub mod transition;
 pub mod trending;
 pub mod user_knn;
 mod vote;
@@ -44,27 +76,57 @@ mod workspace;
 
 #[doc(inline)]
 pub use als::{Als, AlsParams, Confidence, Solver};
+pub use attributes::AttributeWeight;
+pub use basket::{
+    BasketDecay, BuyAgain, BuyAgainParams, Clock, Compare, Others, PersonalFrequency, PersonalFrequencyParams, TifuKnn,
+    TifuKnnParams, UpCf, UpCfParams,
+};
+#[doc(inline)]
+pub use blended::{BlendPart, Blended, BlendedError, PartScale, PartShare};
+#[doc(inline)]
+pub use bpr::{Bpr, BprParams, Sampling};
 pub use bucket::Count;
+#[doc(inline)]
+pub use content::{
+    Affinity, AffinityParams, ContentSimilarity, ContentSimilarityParams, Embedding, EmbeddingParams, EmbeddingRecipe,
+    ProfileBy, VectorError, Vectors,
+};
 pub use context::{Context, Touch};
 #[doc(inline)]
 pub use cooccur::{
     CoOccurrence, CoOccurrenceParams, CrossOccurrence, CrossOccurrenceParams, FrequentlyBoughtTogether,
     FrequentlyBoughtTogetherParams, Indicator, PairCounts, PairOrder, PairUnit, PairWeight, Retain,
 };
+pub use current::CurrentItem;
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
 #[doc(inline)]
+pub use focus::{Focus, HistoryView};
 pub use graph_walk::{GraphWalk, GraphWalkParams};
 #[doc(inline)]
+pub use hybrid::{Hybrid, HybridParams};
+#[doc(inline)]
 pub use item_knn::{ItemKnn, ItemKnnParams, Similarity};
+#[cfg(feature = "linalg")]
+#[doc(inline)]
+pub use linear::{EaseParams, Keep};
+#[doc(inline)]
+pub use linear::{LinearModel, Scaling, Sign, SlimParams, SparseEaseParams};
 pub use pairs::{ListScale, Own, PairDecay};
+pub use path::{KindFactors, PathStep, Repeats};
 #[doc(inline)]
 pub use popular_in::{PopularIn, PopularInParams};
 #[doc(inline)]
 pub use popularity::{Popularity, PopularityParams};
 #[doc(inline)]
 pub use recent::{Recency, Recent, RecentParams};
+#[doc(inline)]
+pub use rules::{AssociationRulesParams, Rules, SequentialRulesParams, StepWeight};
 pub use scores::{Candidates, Proposed, Scored, Scores};
+#[doc(inline)]
+pub use session::{NextClick, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
+pub use spectral::{GfCf, GfCfParams, PureSvd, PureSvdParams};
+pub use transition::{Transition, TransitionParams};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
 #[doc(inline)]

@@ -26,6 +26,7 @@ use crate::ids::ItemIdx;
 use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
 use crate::time::Span;
+use crate::tune::{Axis, DAY, Over, Tunable};
 
 /// How [`PopularIn`] counts, and how a request chooses the values.
 ///
@@ -129,6 +130,19 @@ impl Validate for PopularInParams {
         check_range::<Self>("history", self.history.into())?;
         check_range::<Self>("place_half_life", self.place_half_life.into())?;
         check_range::<Self>("pool", self.pool.into())
+    }
+}
+
+impl Tunable for PopularInParams {
+    fn space() -> &'static [Axis] {
+        const SPACE: &[Axis] = &[
+            Axis::new("half_life", Over::LogInt { lo: DAY, hi: 730 * DAY }),
+            Axis::new("prior", Over::Log { lo: 0.25, hi: 256.0 }),
+            Axis::new("history", Over::LogInt { lo: 1, hi: 100 }),
+            Axis::new("place_half_life", Over::Log { lo: 0.25, hi: 64.0 }),
+            Axis::new("pool", Over::LogInt { lo: 20, hi: 1_000 }),
+        ];
+        SPACE
     }
 }
 

@@ -19,6 +19,7 @@ use crate::ids::ItemIdx;
 use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
 use crate::time::Span;
+use crate::tune::{Axis, DAY, Over, Tunable};
 
 /// How [`Popularity`] counts.
 ///
@@ -104,6 +105,16 @@ impl Validate for PopularityParams {
         check_span::<Self>("half_life", self.half_life)?;
         check_span::<Self>("bucket", Some(self.bucket))?;
         check_range::<Self>("smoothing", self.smoothing.into())
+    }
+}
+
+impl Tunable for PopularityParams {
+    fn space() -> &'static [Axis] {
+        const SPACE: &[Axis] = &[
+            Axis::new("count", Over::OneOf(&["\"shoppers\"", "\"events\"", "\"visits\""])),
+            Axis::new("half_life", Over::LogInt { lo: DAY, hi: 730 * DAY }),
+        ];
+        SPACE
     }
 }
 

@@ -15,6 +15,7 @@ use crate::ids::ItemIdx;
 use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
 use crate::time::Span;
+use crate::tune::{Axis, DAY, Over, Tunable};
 
 /// What "lately" means.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,6 +104,18 @@ impl Validate for RecentParams {
             _ => {}
         }
         check_range::<Self>("items", self.items.into())
+    }
+}
+
+impl Tunable for RecentParams {
+    fn space() -> &'static [Axis] {
+        const SPACE: &[Axis] = &[
+            Axis::new("recency", Over::OneOf(&["{\"place\":{\"half\":5.0}}", "{\"time\":{\"half_life\":2592000000}}"])),
+            Axis::new("recency.place.half", Over::Log { lo: 0.5, hi: 50.0 }),
+            Axis::new("recency.time.half_life", Over::LogInt { lo: DAY, hi: 365 * DAY }),
+            Axis::new("items", Over::LogInt { lo: 10, hi: 1_000 }),
+        ];
+        SPACE
     }
 }
 

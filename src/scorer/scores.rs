@@ -171,6 +171,11 @@ impl<'a> Candidates<'a> {
         kept
     }
 
+    /// What decides whether a proposed item is admitted.
+    pub(crate) fn filter(&self) -> &'a dyn Fn(ItemIdx) -> bool {
+        self.admit
+    }
+
     /// The candidates so far.
     #[must_use]
     pub fn items(&self) -> &[ItemIdx] {

@@ -26,6 +26,7 @@ use crate::ids::{ItemIdx, UserIdx};
 use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
 use crate::time::Span;
+use crate::tune::{Axis, DAY, Over, Tunable};
 
 /// How [`Trending`] tells a trend from chance.
 ///
@@ -117,6 +118,18 @@ impl Validate for TrendingParams {
         check_range::<Self>("prior", self.prior.into())?;
         check_range::<Self>("acceleration", self.acceleration.into())?;
         check_range::<Self>("min_count", self.min_count.into())
+    }
+}
+
+impl Tunable for TrendingParams {
+    fn space() -> &'static [Axis] {
+        const SPACE: &[Axis] = &[
+            Axis::new("window", Over::LogInt { lo: DAY, hi: 60 * DAY }),
+            Axis::new("baseline", Over::Int { lo: 2, hi: 12 }),
+            Axis::new("prior", Over::Log { lo: 0.5, hi: 64.0 }),
+            Axis::new("acceleration", Over::Real { lo: 0.0, hi: 1.0 }),
+        ];
+        SPACE
     }
 }
 

@@ -128,7 +128,7 @@ pub(in crate::scorer) trait Electorate: Scorer {
     fn each_vote<'m>(&'m self, cx: &Context<'_>, ws: &mut Workspace, cast: impl FnMut(Vote<'m>));
 
     /// Items on which it has no opinion whatever the votes.
-    fn withheld<'c>(&self, cx: &Context<'c>) -> &'c [ItemIdx] {
+    fn withheld<'c>(&self, cx: &'c Context<'_>) -> &'c [ItemIdx] {
         let _ = cx;
         &[]
     }

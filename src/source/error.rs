@@ -87,7 +87,7 @@ impl SourceError {
 }
 
 /// Levenshtein's distance: the fewest insertions, deletions and replacements from one text to the other.
-fn edits(from: &str, to: &str) -> usize {
+pub(crate) fn edits(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.chars().enumerate() {

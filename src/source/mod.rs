@@ -42,6 +42,8 @@ pub use delimited::{Delimited, Dialect};
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use error::SourceError;
 #[cfg(feature = "json")]
+pub(crate) use error::edits;
+#[cfg(feature = "json")]
 pub use json_lines::JsonLines;
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use mapping::{Columns, Fields, NegativeQuantity};

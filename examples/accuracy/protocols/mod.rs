@@ -5,6 +5,7 @@ mod collaborative;
 mod files;
 mod invoices;
 mod leave_one_out;
+pub(crate) mod new_items;
 mod sessions;
 mod shop;
 

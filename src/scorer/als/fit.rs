@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::Array2;
 
-use super::factors::Factors;
 use super::model::Als;
 use super::params::AlsParams;
 use super::row::{Fixed, Scratch};
@@ -12,6 +11,7 @@ use crate::dataset::{Csr, Dataset};
 use crate::kernel::{gram, rng::SplitMix64};
 use crate::params::Checked;
 use crate::run::{Cancelled, Run};
+use crate::scorer::factors::Factors;
 use crate::scorer::{Fit, FitError, TrainingSet, Workspace};
 
 /// Rows a task: enough to share scratch, few enough that a task of popular items holds nobody up.
@@ -29,30 +29,72 @@ impl Fit for Checked<AlsParams> {
     /// Progress is reported after every half-step; with a progress callback, and only then, the loss is computed, which
     /// costs three more passes over the pairs.
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Als, FitError> {
-        let of = 2 * u64::from(self.iterations);
-        run.step(0, of, None)?;
-        let mut users = Side::new(self, train.data.by_user(), train.data.n_rows());
-        let mut items = Side::new(self, train.data.by_item(), train.data.n_items());
-        users.start(self, run);
-        for step in (1..=of).step_by(2) {
-            items.solve_against(&users, step, run)?;
-            run.step(step, of, run.progress.map(|_| items.loss(&users, run)))?;
-            users.solve_against(&items, step + 1, run)?;
-            run.step(step + 1, of, run.progress.map(|_| users.loss(&items, run)))?;
-        }
-        Ok(model(self, train.data, users, items))
+        learn(self, train.data, run, None).map(Learned::model)
     }
 }
 
-fn model(params: &AlsParams, data: &Dataset, users: Side<'_>, items: Side<'_>) -> Als {
-    Als {
-        params: params.clone(),
-        extent: data.extent(),
-        as_of: data.as_of(),
-        users: Factors::new(users.factors),
-        items: Factors::new(items.factors),
-        gram: items.gram,
-        active_items: items.active,
+/// Where item vectors are drawn to instead of zero: learned between the half-steps, from the items learned so far.
+pub(in crate::scorer) trait Pull {
+    /// Learns from the item vectors (end to end; zeros for one without pairs), given what a distance from the mean costs
+    /// each (0 for one without pairs), and writes the means.
+    fn learn(&mut self, items: &[f32], cost: &[f32], means: &mut [f32]);
+}
+
+/// The two sides, learned.
+pub(in crate::scorer) struct Learned<'a> {
+    params: &'a AlsParams,
+    data: &'a Dataset,
+    users: Side<'a>,
+    items: Side<'a>,
+}
+
+/// Alternating half-steps; see [`Fit::fit`].
+pub(in crate::scorer) fn learn<'a>(
+    params: &'a AlsParams,
+    data: &'a Dataset,
+    run: &Run<'_>,
+    mut pull: Option<&mut dyn Pull>,
+) -> Result<Learned<'a>, FitError> {
+    let of = 2 * u64::from(params.iterations);
+    run.step(0, of, None)?;
+    let mut users = Side::new(params, data.by_user(), data.n_rows());
+    let mut items = Side::new(params, data.by_item(), data.n_items());
+    let costs = pull.as_ref().map(|_| items.costs(&users));
+    users.start(params, run);
+    for step in (1..=of).step_by(2) {
+        items.solve_against(&users, step, run)?;
+        // The loss knows of no means.
+        let loss =
+            |of: &Side<'_>, against: &Side<'_>| run.progress.filter(|_| costs.is_none()).map(|_| of.loss(against, run));
+        run.step(step, of, loss(&items, &users))?;
+        if let (Some(pull), Some(costs)) = (&mut pull, &costs) {
+            let mut means = std::mem::take(&mut items.means);
+            means.resize(items.flat().len(), 0.0);
+            pull.learn(items.flat(), costs, &mut means);
+            items.means = means;
+        }
+        users.solve_against(&items, step + 1, run)?;
+        run.step(step + 1, of, loss(&users, &items))?;
+    }
+    Ok(Learned { params, data, users, items })
+}
+
+impl Learned<'_> {
+    pub(in crate::scorer) fn model(self) -> Als {
+        self.model_with(|items| items)
+    }
+
+    /// The model with other item vectors than those learned.
+    pub(in crate::scorer) fn model_with(self, change: impl FnOnce(Array2<f32>) -> Array2<f32>) -> Als {
+        Als {
+            params: self.params.clone(),
+            extent: self.data.extent(),
+            as_of: self.data.as_of(),
+            users: Factors::new(self.users.factors),
+            items: Factors::new(change(self.items.factors)),
+            gram: self.items.gram,
+            active_items: self.items.active,
+        }
     }
 }
 
@@ -64,13 +106,22 @@ struct Side<'a> {
     /// `alpha0 Xᵀ X`.
     gram: Vec<f32>,
     active: usize,
+    /// What the ridge draws each vector to, end to end; empty for zero.
+    means: Vec<f32>,
 }
 
 impl<'a> Side<'a> {
     fn new(params: &'a AlsParams, pairs: &'a Csr, rows: usize) -> Self {
         let dim = params.factors as usize;
         let active = (0..rows).filter(|&row| !pairs.row(row).is_empty()).count();
-        Self { params, pairs, factors: Array2::zeros((rows, dim)), gram: vec![0.0; dim * dim], active }
+        Self {
+            params,
+            pairs,
+            factors: Array2::zeros((rows, dim)),
+            gram: vec![0.0; dim * dim],
+            active,
+            means: Vec::new(),
+        }
     }
 
     fn flat(&self) -> &[f32] {
@@ -101,6 +152,17 @@ impl<'a> Side<'a> {
         self.sum_gram(run);
     }
 
+    /// What the ridge costs each row with a pair; 0 for the others.
+    fn costs(&self, other: &Side<'_>) -> Vec<f32> {
+        let (fixed, mut scratch) = (other.fixed(), Scratch::default());
+        let cost = |row| {
+            let observed = self.pairs.row(row);
+            scratch.set(self.params, observed.iter());
+            if observed.is_empty() { 0.0 } else { fixed.ridge(&scratch.excess) }
+        };
+        (0..self.factors.nrows()).map(cost).collect()
+    }
+
     fn sum_gram(&mut self, run: &Run<'_>) {
         let dim = self.params.factors as usize;
         let flat = self.flat();
@@ -113,7 +175,7 @@ impl<'a> Side<'a> {
 
     /// One half-step: every row of this side against the other side.
     fn solve_against(&mut self, other: &Side<'_>, step: u64, run: &Run<'_>) -> Result<(), FitError> {
-        let (params, pairs) = (self.params, self.pairs);
+        let (params, pairs, means) = (self.params, self.pairs, &self.means[..]);
         let dim = params.factors as usize;
         let fixed = other.fixed();
         let (cancelled, diverged) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -130,7 +192,7 @@ impl<'a> Side<'a> {
                     continue; // zeros from the start
                 }
                 scratch.set(params, observed.iter());
-                fixed.solve(params.solver, scratch, x);
+                fixed.solve(params.solver, scratch, means.get(row * dim..(row + 1) * dim), x);
                 if !x.iter().all(|v| v.is_finite()) {
                     diverged.store(true, Ordering::Relaxed);
                 }

@@ -20,12 +20,12 @@
 //! * G. Takács, I. Pilászy & D. Tikk (2011): Applications of the conjugate gradient method for implicit feedback
 //!   collaborative filtering. RecSys.
 
-mod factors;
 mod fit;
 mod model;
 mod params;
 mod row;
 mod taste;
 
+pub(super) use fit::{Pull, learn};
 pub use model::Als;
 pub use params::{AlsParams, Confidence, Solver};

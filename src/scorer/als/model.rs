@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use super::factors::Factors;
 use super::params::AlsParams;
 use super::row::Fixed;
 use crate::dataset::{Dataset, Extent, MemoryReport};
 use crate::ids::{ItemIdx, UserIdx};
-use crate::kernel::dot::{dots, dots_at};
+use crate::scorer::factors::Factors;
 use crate::scorer::{Candidates, Context, Explanation, ReasonCode, Scored, Scorer, Scores, Workspace};
 use crate::time::Timestamp;
 
@@ -62,6 +61,10 @@ impl Als {
         alike.into_iter().map(|(user, cosine)| (UserIdx::new(user), cosine)).collect()
     }
 
+    pub(in crate::scorer) const fn items(&self) -> &Factors {
+        &self.items
+    }
+
     pub(super) fn fixed_items(&self) -> Fixed<'_> {
         Fixed { params: &self.params, rows: self.items.flat(), gram: &self.gram, active: self.active_items }
     }
@@ -82,19 +85,7 @@ impl Scorer for Als {
     /// names it.
     fn score(&self, cx: &Context<'_>, out: &mut Scores<'_>, ws: &mut Workspace) {
         let Some(x) = self.taste(cx, ws) else { return };
-        let (mut known, mut slots) = (ws.take_indices(0), ws.take_indices(0));
-        for (slot, item) in out.items().iter().enumerate() {
-            if self.items.is_known(item.as_usize()) {
-                known.push(item.get());
-                slots.push(slot as u32);
-            }
-        }
-        let mut products = ws.take_floats(known.len());
-        dots_at(self.items.flat(), &known, &x, &mut products);
-        slots.iter().zip(&products).for_each(|(&slot, &score)| out.set(slot as usize, score));
-        ws.give_floats(products);
-        ws.give_indices(slots);
-        ws.give_indices(known);
+        self.items.score(&x, out, ws, |item| Some(item.as_usize()));
         ws.give_floats(x);
     }
 
@@ -105,13 +96,9 @@ impl Scorer for Als {
         }
         let Some(x) = self.taste(cx, ws) else { return };
         let mut scored = ws.take_scored();
-        let mut products = ws.take_floats(self.extent.n_items);
-        dots(self.items.flat(), &x, &mut products);
-        let scores = products.iter().enumerate().map(|(i, p)| Scored { item: ItemIdx::new(i as u32), score: p + 0.0 });
-        scored.extend(scores.filter(|s| s.score.is_finite() && self.items.is_known(s.item.as_usize())));
+        self.items.scan(&x, &mut scored, ws, |row| Some(ItemIdx::new(row as u32)));
         out.extend_top(&mut scored, limit);
         ws.give_scored(scored);
-        ws.give_floats(products);
         ws.give_floats(x);
     }
 
@@ -121,7 +108,7 @@ impl Scorer for Als {
     /// part holds what the history at hand does not account for (a longer history at the fit, rounding), so that the
     /// parts add up to the score. `O(history x factors² + factors³)`.
     fn explain(&self, cx: &Context<'_>, item: ItemIdx, ws: &mut Workspace) -> Explanation {
-        self.explained(cx, item, ws)
+        self.explained(NAME, cx, item, ws)
     }
 
     fn reason(&self) -> ReasonCode {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::params::{ParamError, ParamSpec, Validate, check_range};
+use crate::tune::{Axis, Over, Tunable};
 
 /// How the weight `r` of a (shopper, item) pair becomes confidence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,6 +164,20 @@ impl Validate for AlsParams {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Tunable for AlsParams {
+    fn space() -> &'static [Axis] {
+        const SPACE: &[Axis] = &[
+            Axis::new("factors", Over::LogInt { lo: 32, hi: 256 }),
+            Axis::new("iterations", Over::LogInt { lo: 8, hi: 32 }),
+            Axis::new("alpha0", Over::Log { lo: 1e-3, hi: 1.0 }),
+            Axis::new("confidence", Over::OneOf(&["\"log\"", "\"linear\""])),
+            Axis::new("regularization", Over::Log { lo: 1e-4, hi: 0.1 }),
+            Axis::new("frequency_exponent", Over::Real { lo: 0.0, hi: 1.0 }),
+        ];
+        SPACE
     }
 }
 

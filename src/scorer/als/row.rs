@@ -1,9 +1,10 @@
 //! The least-squares problem of one row: the part that a fit and a fold-in share.
 
 use super::params::{AlsParams, Solver};
+use crate::kernel::cholesky;
 use crate::kernel::conjugate_gradient::{self, improve};
+use crate::kernel::dot::{axpy, dot};
 use crate::kernel::normal::NormalEquations;
-use crate::kernel::{cholesky, dot::dot};
 use crate::scorer::Workspace;
 
 /// The side that a half-step holds fixed.
@@ -40,12 +41,15 @@ impl Fixed<'_> {
     }
 
     /// Puts into `x` the solution for the terms in `scratch`, starting from what `x` holds where the solver can make
-    /// use of it. What cannot be solved in finite numbers comes out as NaN.
-    pub(super) fn solve(&self, solver: Solver, scratch: &mut Scratch, x: &mut [f32]) {
+    /// use of it. What cannot be solved in finite numbers comes out as NaN. The ridge draws `x` towards `mean`, or zero.
+    pub(super) fn solve(&self, solver: Solver, scratch: &mut Scratch, mean: Option<&[f32]>, x: &mut [f32]) {
         let Scratch { index, excess, vectors, matrix } = scratch;
         let system = self.equations(index, excess);
         let (b, rest) = vectors.split_at_mut(system.dim);
         system.right_side(b);
+        if let Some(mean) = mean {
+            axpy(system.ridge, mean, b);
+        }
         match solver {
             Solver::Cholesky => {
                 matrix.resize(system.dim * system.dim, 0.0);
@@ -114,11 +118,18 @@ impl Scratch {
 
     /// Makes these weighted rows the terms.
     pub(super) fn set(&mut self, params: &AlsParams, weighted: impl Iterator<Item = (u32, f32)>) {
+        self.clear();
+        weighted.for_each(|(index, weight)| self.push(params, index, weight));
+    }
+
+    pub(super) fn clear(&mut self) {
         self.index.clear();
         self.excess.clear();
-        for (index, weight) in weighted {
-            self.index.push(index);
-            self.excess.push(params.alpha as f32 * params.confidence.of(weight));
-        }
+    }
+
+    /// One more term.
+    pub(super) fn push(&mut self, params: &AlsParams, index: u32, weight: f32) {
+        self.index.push(index);
+        self.excess.push(params.alpha as f32 * params.confidence.of(weight));
     }
 }

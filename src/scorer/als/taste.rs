@@ -1,11 +1,12 @@
 //! The vector of the shopper of a request: stored, or folded in from their history.
 
-use super::model::{Als, NAME};
+use super::model::Als;
 use super::params::Solver;
 use super::row::Scratch;
 use crate::ids::ItemIdx;
 use crate::kernel::cholesky;
 use crate::kernel::dot::dot;
+use crate::scorer::factors::Stored;
 use crate::scorer::{Context, Explanation, Reason, ReasonCode, Scorer, Touch, Workspace};
 
 /// Conjugate-gradient steps of a fold-in. On the gowalla check-ins (64 to 256 factors) eight of them from nothing give
@@ -45,19 +46,17 @@ impl Als {
 
     /// The vector of the request's shopper; the caller gives it back to `ws`.
     ///
-    /// A profile's stored vector is used as long as the request knows nothing newer than the fit: no session, no touch
-    /// later than the fit's data. Otherwise the history is folded in, starting from the stored vector. A request from
-    /// before the fit (a replay) sees no stored vector at all, since that would tell of its future.
-    pub(super) fn taste(&self, cx: &Context<'_>, ws: &mut Workspace) -> Option<Vec<f32>> {
-        let stored = cx.user.filter(|_| cx.now >= self.as_of).and_then(|user| self.user_factors(user));
-        let news = cx.session_len > 0 || cx.history.iter().any(|touch| touch.at > self.as_of);
-        match stored {
-            Some(stored) if !news => {
+    /// A profile's stored vector is used as long as the request knows nothing newer than the fit; otherwise the history is
+    /// folded in, starting from it.
+    pub(in crate::scorer) fn taste(&self, cx: &Context<'_>, ws: &mut Workspace) -> Option<Vec<f32>> {
+        match Stored::of(&self.users, self.as_of, cx) {
+            Stored::Current(stored) => {
                 let mut x = ws.take_floats(stored.len());
                 x.copy_from_slice(stored);
                 Some(x)
             }
-            _ => self.folded(cx.history, stored, ws),
+            Stored::Stale(stored) => self.folded(cx.history, Some(stored), ws),
+            Stored::Nothing => self.folded(cx.history, None, ws),
         }
     }
 
@@ -70,7 +69,7 @@ impl Als {
             x.copy_from_slice(stored);
         }
         if !scratch.index.is_empty() {
-            self.fixed_items().solve(FOLD_IN, &mut scratch, &mut x);
+            self.fixed_items().solve(FOLD_IN, &mut scratch, None, &mut x);
         }
         let liked = !scratch.index.is_empty() && x.iter().all(|v| v.is_finite());
         scratch.give(ws);
@@ -83,17 +82,19 @@ impl Als {
 
     /// Makes the items of the history with weights that sum above zero the terms of `scratch`, as a fit would.
     fn set_likings(&self, history: &[Touch], scratch: &mut Scratch, ws: &mut Workspace) {
-        let mut sums = ws.take_accumulator(self.extent.n_items);
-        for touch in history.iter().filter(|touch| self.item_factors(touch.item).is_some()) {
-            sums.add(touch.item.get(), touch.weight);
-        }
-        scratch.set(&self.params, sums.iter().filter(|&(_, sum)| sum > 0.0));
-        ws.give_accumulator(sums);
+        scratch.clear();
+        self.items.liked(history, ws, |row, weight| scratch.push(&self.params, row, weight));
     }
 
-    pub(super) fn explained(&self, cx: &Context<'_>, item: ItemIdx, ws: &mut Workspace) -> Explanation {
+    pub(in crate::scorer) fn explained(
+        &self,
+        name: &str,
+        cx: &Context<'_>,
+        item: ItemIdx,
+        ws: &mut Workspace,
+    ) -> Explanation {
         let mut explanation = Explanation::leaf(None, Reason::Abstained);
-        let Some(y) = self.item_factors(item) else { return explanation };
+        let Some(y) = self.items.known(item.as_usize()) else { return explanation };
         let Some(x) = self.taste(cx, ws) else { return explanation };
         let score = dot(&x, y) + 0.0;
         ws.give_floats(x);
@@ -102,13 +103,13 @@ impl Als {
         }
         let code = self.reason();
         explanation.value = Some(score);
-        explanation.reason = Reason::Scorer { name: NAME.to_owned(), code };
+        explanation.reason = Reason::Scorer { name: name.to_owned(), code };
         let parts = self.parts(cx.history, y, ws);
         let because = |&(item, part)| Explanation::leaf(Some(part), Reason::Because { item, code });
         explanation.details.extend(parts.iter().map(because));
         let rest = score - parts.iter().map(|&(_, part)| part).sum::<f32>();
         if rest != 0.0 {
-            let reason = Reason::Scorer { name: NAME.to_owned(), code: ReasonCode::Other };
+            let reason = Reason::Scorer { name: name.to_owned(), code: ReasonCode::Other };
             explanation.details.push(Explanation::leaf(Some(rest), reason));
         }
         explanation

@@ -20,6 +20,7 @@ use crate::scorer::vote::{Electorate, Vote};
 use crate::scorer::{
     Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
 };
+use crate::tune::{Axis, Over, Tunable};
 
 /// Recipe for [`FrequentlyBoughtTogether`].
 ///
@@ -116,6 +117,19 @@ impl Validate for FrequentlyBoughtTogetherParams {
     }
 }
 
+impl Tunable for FrequentlyBoughtTogetherParams {
+    fn space() -> &'static [Axis] {
+        const SPACE: &[Axis] = &[
+            Axis::new("weight", Over::OneOf(&["\"cosine\"", "\"jaccard\"", "\"llr\"", "\"conditional\""])),
+            Axis::new("shrinkage", Over::Log { lo: 0.1, hi: 200.0 }),
+            Axis::new("min_support", Over::Int { lo: 1, hi: 5 }),
+            Axis::new("min_lift", Over::Real { lo: 0.0, hi: 2.0 }),
+            Axis::new("neighbours", Over::LogInt { lo: 20, hi: 1_000 }),
+        ];
+        SPACE
+    }
+}
+
 /// Items that go with the basket: the mean of `weight(a → b)` over the basket's items `a`.
 ///
 /// With an empty basket the item of the page at hand stands in for it; with neither it abstains. It never proposes
@@ -197,7 +211,7 @@ impl Electorate for FrequentlyBoughtTogether {
         }
     }
 
-    fn withheld<'c>(&self, cx: &Context<'c>) -> &'c [ItemIdx] {
+    fn withheld<'c>(&self, cx: &'c Context<'_>) -> &'c [ItemIdx] {
         cx.basket
     }
 }

@@ -10,6 +10,7 @@ use crate::event::{EventKind, KindSet};
 use crate::params::{ParamError, ParamSpec, Validate, check_range};
 use crate::scorer::ReasonCode;
 use crate::scorer::vote::VoteDecay;
+use crate::tune::{Axis, DAY, Over, Tunable};
 
 /// One kind of behaviour that tells of the outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,6 +161,22 @@ impl Validate for CrossOccurrenceParams {
         check_range::<Self>("max_items", self.max_items as f64)?;
         check_range::<Self>("history", self.history as f64)?;
         self.recency.map_or(Ok(()), |decay| decay.validate("recency"))
+    }
+}
+
+impl Tunable for CrossOccurrenceParams {
+    fn space() -> &'static [Axis] {
+        const SPACE: &[Axis] = &[
+            Axis::new("neighbours", Over::LogInt { lo: 20, hi: 1_000 }),
+            Axis::new("history", Over::LogInt { lo: 1, hi: 500 }),
+            Axis::new(
+                "recency",
+                Over::OneOf(&["null", "{\"positions\":{\"half_life\":10.0}}", "{\"time\":{\"half_life\":2592000000}}"]),
+            ),
+            Axis::new("recency.positions.half_life", Over::Log { lo: 0.5, hi: 100.0 }),
+            Axis::new("recency.time.half_life", Over::LogInt { lo: DAY, hi: 365 * DAY }),
+        ];
+        SPACE
     }
 }
 

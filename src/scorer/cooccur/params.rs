@@ -10,6 +10,7 @@ use crate::params::{ParamError, ParamSpec, Validate, check_range};
 use crate::scorer::ReasonCode;
 use crate::scorer::vote::VoteDecay;
 use crate::time::Span;
+use crate::tune::{Axis, DAY, Over, Tunable};
 
 /// Recipe for [`CoOccurrence`](super::CoOccurrence). The default is [`co_view`](Self::co_view).
 ///
@@ -159,6 +160,25 @@ impl Validate for CoOccurrenceParams {
         check_range::<Self>("max_items", self.max_items as f64)?;
         check_range::<Self>("history", self.history as f64)?;
         self.recency.map_or(Ok(()), |decay| decay.validate("recency"))
+    }
+}
+
+impl Tunable for CoOccurrenceParams {
+    fn space() -> &'static [Axis] {
+        const SPACE: &[Axis] = &[
+            Axis::new("weight", Over::OneOf(&["\"cosine\"", "\"jaccard\"", "\"llr\"", "\"conditional\""])),
+            Axis::new("shrinkage", Over::Log { lo: 0.1, hi: 200.0 }),
+            Axis::new("min_support", Over::Int { lo: 1, hi: 5 }),
+            Axis::new("neighbours", Over::LogInt { lo: 20, hi: 1_000 }),
+            Axis::new("history", Over::LogInt { lo: 1, hi: 500 }),
+            Axis::new(
+                "recency",
+                Over::OneOf(&["null", "{\"positions\":{\"half_life\":10.0}}", "{\"time\":{\"half_life\":2592000000}}"]),
+            ),
+            Axis::new("recency.positions.half_life", Over::Log { lo: 0.5, hi: 100.0 }),
+            Axis::new("recency.time.half_life", Over::LogInt { lo: DAY, hi: 365 * DAY }),
+        ];
+        SPACE
     }
 }
 

@@ -1,0 +1,159 @@
+//! The vectors of one side, shoppers or items, and the scan over them: what every factor model serves from.
+
+use ndarray::Array2;
+
+use super::{Context, Scored, Scores, Touch, Workspace};
+use crate::ids::ItemIdx;
+use crate::kernel::accumulate::Accumulator;
+use crate::kernel::dot::{dot, dots, dots_at};
+use crate::kernel::top_k::top_k;
+use crate::time::Timestamp;
+
+/// One vector a row, with its length: `4 x (factors + 1)` bytes a row. A vector of zeros means "nothing is known".
+#[derive(Clone)]
+pub(in crate::scorer) struct Factors {
+    of: Array2<f32>,
+    norms: Vec<f32>,
+    /// The leading numbers that make the direction; what follows is an offset.
+    direction: usize,
+}
+
+impl Factors {
+    pub(in crate::scorer) fn new(of: Array2<f32>) -> Self {
+        let direction = of.ncols();
+        Self::directed(of, direction)
+    }
+
+    /// Vectors whose last number is an offset: it counts in products, not in likeness.
+    pub(in crate::scorer) fn with_offset(of: Array2<f32>) -> Self {
+        let direction = of.ncols().saturating_sub(1);
+        Self::directed(of, direction)
+    }
+
+    fn directed(of: Array2<f32>, direction: usize) -> Self {
+        let norm = |y: &[f32]| dot(&y[..direction], &y[..direction]).sqrt();
+        let norms = of.rows().into_iter().map(|row| row.to_slice().map_or(0.0, norm)).collect();
+        Self { of, norms, direction }
+    }
+
+    /// All vectors, end to end.
+    pub(in crate::scorer) fn flat(&self) -> &[f32] {
+        self.of.as_slice().unwrap_or_default() // always in row-major order
+    }
+
+    pub(in crate::scorer) fn rows(&self) -> usize {
+        self.of.nrows()
+    }
+
+    /// Whether anything is known about a row.
+    #[inline]
+    pub(in crate::scorer) fn is_known(&self, row: usize) -> bool {
+        self.norms.get(row).is_some_and(|&norm| norm > 0.0)
+    }
+
+    /// The vector of a row, if anything is known about it.
+    #[inline]
+    pub(in crate::scorer) fn known(&self, row: usize) -> Option<&[f32]> {
+        let dim = self.of.ncols();
+        self.is_known(row).then(|| &self.flat()[row * dim..(row + 1) * dim])
+    }
+
+    pub(in crate::scorer) fn cosine(&self, a: usize, b: usize) -> Option<f32> {
+        let (x, y) = (&self.known(a)?[..self.direction], &self.known(b)?[..self.direction]);
+        let cosine = dot(x, y) / (self.norms[a] * self.norms[b]);
+        cosine.is_finite().then(|| cosine.clamp(-1.0, 1.0))
+    }
+
+    /// The `k` rows of `among` whose vectors point most nearly where that of `row` does, itself left out.
+    pub(in crate::scorer) fn most_alike(
+        &self,
+        row: usize,
+        among: impl Iterator<Item = usize>,
+        k: usize,
+    ) -> Vec<(u32, f32)> {
+        let others = among.filter(|&other| other != row);
+        let mut alike: Vec<_> = others.filter_map(|o| self.cosine(row, o).map(|c| (o as u32, c))).collect();
+        top_k(&mut alike, k, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        alike
+    }
+
+    /// Scores each candidate that has a known row by the product of its vector with `x`.
+    pub(in crate::scorer) fn score(
+        &self,
+        x: &[f32],
+        out: &mut Scores<'_>,
+        ws: &mut Workspace,
+        row_of: impl Fn(ItemIdx) -> Option<usize>,
+    ) {
+        let (mut known, mut slots) = (ws.take_indices(0), ws.take_indices(0));
+        for (slot, &item) in out.items().iter().enumerate() {
+            if let Some(row) = row_of(item).filter(|&row| self.is_known(row)) {
+                known.push(row as u32);
+                slots.push(slot as u32);
+            }
+        }
+        let mut products = ws.take_floats(known.len());
+        dots_at(self.flat(), &known, x, &mut products);
+        slots.iter().zip(&products).for_each(|(&slot, &score)| out.set(slot as usize, score));
+        ws.give_floats(products);
+        ws.give_indices(slots);
+        ws.give_indices(known);
+    }
+
+    /// Puts the score of every known row into `scored`: the same bits as [`score`](Self::score).
+    pub(in crate::scorer) fn scan(
+        &self,
+        x: &[f32],
+        scored: &mut Vec<Scored>,
+        ws: &mut Workspace,
+        item_of: impl Fn(usize) -> Option<ItemIdx>,
+    ) {
+        let mut products = ws.take_floats(self.rows());
+        dots(self.flat(), x, &mut products);
+        for (row, product) in products.iter().enumerate() {
+            if product.is_finite()
+                && self.is_known(row)
+                && let Some(item) = item_of(row)
+            {
+                scored.push(Scored { item, score: product + 0.0 });
+            }
+        }
+        ws.give_floats(products);
+    }
+
+    /// The rows of the history's items with the summed weights that are above zero, in the order of their first touch.
+    pub(in crate::scorer) fn liked(&self, history: &[Touch], ws: &mut Workspace, mut like: impl FnMut(u32, f32)) {
+        let mut sums: Accumulator = ws.take_accumulator(self.rows());
+        for touch in history.iter().filter(|touch| self.is_known(touch.item.as_usize())) {
+            sums.add(touch.item.get(), touch.weight);
+        }
+        sums.iter().filter(|&(_, sum)| sum > 0.0).for_each(|(row, sum)| like(row, sum));
+        ws.give_accumulator(sums);
+    }
+
+    pub(in crate::scorer) fn heap_bytes(&self) -> usize {
+        self.of.len() * size_of::<f32>() + self.norms.capacity() * size_of::<f32>()
+    }
+}
+
+/// What a fit made at `as_of` stored for the shopper of a request.
+pub(in crate::scorer) enum Stored<'m> {
+    /// All there is to know: no session, no touch later than the fit's data.
+    Current(&'m [f32]),
+    /// Something happened since.
+    Stale(&'m [f32]),
+    /// Nothing, or nothing the request may know: one from before the fit (a replay) would be told of its future.
+    Nothing,
+}
+
+impl<'m> Stored<'m> {
+    pub(in crate::scorer) fn of(shoppers: &'m Factors, as_of: Timestamp, cx: &Context<'_>) -> Self {
+        let user = cx.user.filter(|_| cx.now >= as_of);
+        let news = cx.session_len > 0 || cx.history.iter().any(|touch| touch.at > as_of);
+        match user.and_then(|user| shoppers.known(user.as_usize())) {
+            Some(x) if news => Self::Stale(x),
+            Some(x) => Self::Current(x),
+            None => Self::Nothing,
+        }
+    }
+}

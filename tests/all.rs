@@ -33,6 +33,7 @@ mod recommender;
 mod registry;
 mod rules;
 mod select;
+mod session;
 mod session_rules;
 mod source;
 mod spectral;

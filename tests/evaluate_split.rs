@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use likewise::evaluate::Repeats; // the crate has another one
 use likewise::evaluate::*;
 use likewise::*;
 use proptest::prelude::*;

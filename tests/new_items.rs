@@ -1,4 +1,5 @@
 //! A tenth of amazon-beauty's items, hidden from the interactions, ranked for the shoppers who took them.
+#![cfg(feature = "gzip")]
 
 #[allow(dead_code)]
 #[path = "../examples/accuracy/protocols/mod.rs"]

@@ -38,7 +38,8 @@ proptest! {
     fn rules_equal_nested_loops(sessions in sessions(), steps in 1usize..8, w in 0usize..4) {
         let data = shop(&sessions).finish().unwrap();
         let weighting = [StepWeight::Div, StepWeight::Quadratic, StepWeight::Linear, StepWeight::Log][w];
-        let (mut ordered, mut any): (BTreeMap<(u8, u8), f64>, BTreeMap<(u8, u8), f64>) = Default::default();
+        let mut ordered: BTreeMap<(u8, u8), f64> = BTreeMap::new();
+        let mut any = ordered.clone();
         for clicks in &sessions {
             for (p, &a) in clicks.iter().enumerate() {
                 for (q, &b) in clicks.iter().enumerate().skip(p + 1).take(steps) {

@@ -25,6 +25,11 @@ fn shop() -> Dataset {
     builder.finish().unwrap()
 }
 
+/// The exponents of the paper.
+fn paper() -> GfCfParams {
+    GfCfParams { from_exponent: 0.5, to_exponent: 0.5, ..GfCfParams::default() }
+}
+
 fn touches(items: impl IntoIterator<Item = u32>) -> Vec<Touch> {
     let touch =
         |item| Touch { item: ItemIdx::new(item), kind: EventKind::View, at: Timestamp::from_secs(86_400), weight: 1.0 };
@@ -125,9 +130,9 @@ proptest! {
         let scaling = Scaling { shopper_exponent: 0.5, item_exponent: 0.5, ..Scaling::default() };
         let svd = PureSvdParams { factors: 30, rounds: 10, scaling, ..PureSvdParams::default() };
         let svd = scores(&svd.check().unwrap().fit(&(&data).into(), &Run::new(1)).unwrap(), &data, &history);
-        let walk = GfCfParams { factors: 0, ..GfCfParams::default() };
+        let walk = GfCfParams { factors: 0, ..paper() };
         let walk = scores(&walk.check().unwrap().fit(&(&data).into(), &Run::new(1)).unwrap(), &data, &history);
-        let both = GfCfParams { factors: 30, rounds: 10, low_pass: 2.0, ..GfCfParams::default() };
+        let both = GfCfParams { factors: 30, rounds: 10, low_pass: 2.0, ..paper() };
         let both = scores(&both.check().unwrap().fit(&(&data).into(), &Run::new(1)).unwrap(), &data, &history);
         let mut x = vec![0.0; data.n_items()];
         x[voter as usize] = n(voter as usize).powf(-0.5);
@@ -145,7 +150,7 @@ proptest! {
 fn one_shared_shopper_by_hand() {
     // ann: tea, mug; bob: tea. D = (2, 1), N = (2, 1). tea -> mug through ann: 1/2 / √(2 x 1).
     let data = dataset(&[(0, 0), (0, 1), (1, 0)]);
-    let model = GfCfParams { factors: 0, ..GfCfParams::default() }.check().unwrap();
+    let model = GfCfParams { factors: 0, ..paper() }.check().unwrap();
     let model = model.fit(&(&data).into(), &Run::new(1)).unwrap();
     let scores = scores(&model, &data, &touches([0]));
     assert_relative_eq!(scores[1].unwrap(), 0.5 / 2f32.sqrt(), epsilon = 1e-6);
@@ -157,7 +162,7 @@ fn models(data: &Dataset, run: &Run<'_>) -> (Vec<GfCf>, Vec<PureSvd>) {
     let train = TrainingSet::from(data);
     let recipes = [
         GfCfParams { factors: 12, ..GfCfParams::default() },
-        GfCfParams { factors: 0, ..GfCfParams::default() },
+        GfCfParams { factors: 0, ..paper() },
         GfCfParams { factors: 1_000, shopper_exponent: 0.7, to_exponent: 0.2, ..GfCfParams::default() },
     ];
     let gf = recipes.map(|params| params.check().unwrap().fit(&train, run).unwrap());

@@ -1,4 +1,4 @@
-//! The public tables, rerun: `cargo run --release --example accuracy -- A|B|B-all|C1|C2|D|E100k|E64|Eserenade|F|all
+//! The public tables, rerun: `cargo run --release --example accuracy -- A|B|B-all|C1|C2|D|E100k|E64|Eserenade|F|all|new-items
 //! [--data ../shared/data] [--part test|validation] [--only WORD] [--peers] [--model TEXT] [--system FILE] [--json]`.
 //! `--weigh FILE` finds the weights of blends on the validation cut instead.
 //!
@@ -6,6 +6,7 @@
 //! and with what figure there. The data sets carry research terms and are not part of the project: without their
 //! folder this example says so and ends.
 
+mod new_items;
 mod protocols;
 mod systems;
 mod table;
@@ -96,12 +97,17 @@ fn run(ask: &Ask) -> Result<()> {
     if ask.protocols.is_empty() {
         println!("protocols (name one, or `all`):");
         ALL.iter().for_each(|(name, folder, what)| println!("  {name:<10} {folder:<17} {what}"));
+        println!("  {:<10} {:<17} items nobody has touched, ranked by their attributes", "new-items", "amazon-beauty");
     }
     if !ask.data.is_dir() {
         println!("{} is not here: the public data sets are needed to rerun the tables", ask.data.display());
         return Ok(());
     }
     for name in &ask.protocols {
+        if name == "new-items" {
+            new_items::print(&ask.data)?;
+            continue;
+        }
         if let Some(file) = &ask.weigh {
             weigh::weigh(&load(name, &ask.data, Part::Validation)?, &systems::read(file)?)?;
             continue;

@@ -99,7 +99,7 @@ pub(crate) fn orthonormaliser(gram: &mut [f64], dim: usize) -> Vec<f32> {
         let pivot = gram[k * dim + k];
         let (done, below) = gram.split_at_mut((k + 1) * dim);
         let row = &mut done[k * dim..];
-        if !(pivot > lengths[k] * DEPENDENT) {
+        if pivot.is_nan() || pivot <= lengths[k] * DEPENDENT {
             row[k..].fill(0.0);
             continue;
         }

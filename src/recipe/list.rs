@@ -46,11 +46,12 @@ models! {
     "vmis_knn", SessionKnnParams::vmis, [Session], "what followed in sessions like this one? (as Serenade)";
     "vsknn", SessionKnnParams::vsknn, [Session], "what followed in sessions like this one?";
     "stan", SessionKnnParams::stan, [Session], "the same, with age and places";
+    "next_click", SessionKnnParams::next_click, [Session], "what followed, and what came right after";
     "vstan", SessionKnnParams::vstan, [Session], "the same, with age, places and rarity";
     "association_rules", AssociationRulesParams::default, [Session], "what is clicked in the same sessions?";
     "sequential_rules", SequentialRulesParams::default, [Session], "what is clicked after it?";
     "transition", TransitionParams::default, [Collaborative, Sequence], "what comes next, after what they did lately?";
-    "next_click", TransitionParams::next_click, [Session], "what is clicked next in a session?";
+    "transition_click", TransitionParams::next_click, [Session], "what is clicked next in a session? (by pairs)";
     "next_purchase", TransitionParams::next_purchase, [Sequence], "what is bought next, after views, carts and purchases?";
     "item_knn", ItemKnnParams::default, [Collaborative, Sequence, Basket], "what is like what they touched?";
     "user_knn", UserKnnParams::default, [Collaborative], "what do the shoppers most like them have?";

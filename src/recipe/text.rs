@@ -4,11 +4,11 @@ use super::error::RecipeError;
 
 /// Cuts `text` at every `separator` that stands outside of quotes and brackets, and that `cuts(before, after)` wants;
 /// with each piece's place. `Err` is the place of what was opened and never closed, or closed and never opened.
-pub(super) fn split<'a>(
-    text: &'a str,
+pub(super) fn split(
+    text: &str,
     separator: char,
     cuts: impl Fn(&str, &str) -> bool,
-) -> Result<Vec<(usize, &'a str)>, usize> {
+) -> Result<Vec<(usize, &str)>, usize> {
     let mut pieces = Vec::new();
     let (mut from, mut open, mut quoted, mut escaped) = (0, Vec::new(), None, false);
     for (at, c) in text.char_indices() {

@@ -161,12 +161,14 @@ impl<'a> Candidates<'a> {
     pub fn extend_top(&mut self, scored: &mut [Scored], limit: usize) -> usize {
         let mut kept = 0;
         let mut rest = scored;
+        let mut batch = limit;
         while kept < limit && !rest.is_empty() {
-            let batch = (limit - kept).min(rest.len());
+            batch = batch.min(rest.len());
             top_k_first(rest, batch, Scored::order);
             let (best, after) = rest.split_at_mut(batch);
             kept += self.extend(best.iter().map(|s| s.item), limit - kept);
             rest = after;
+            batch = batch.saturating_mul(2); // what is refused is often the best: do not go over the rest for each few
         }
         kept
     }

@@ -61,7 +61,7 @@ impl Columns {
     pub fn of(task: &Task, parts: &[&dyn Scorer], depth: usize, run: &Run<'_>) -> Result<Self, Cancelled> {
         let n = task.cases().len();
         let of = |(asked, ws): &mut (Vec<ItemIdx>, Workspace), number: usize| {
-            if number % 256 == 0 {
+            if number.is_multiple_of(256) {
                 run.step(number as u64, n as u64, None)?;
             }
             let case = &task.cases()[number];

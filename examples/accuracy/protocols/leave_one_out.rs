@@ -40,8 +40,9 @@ pub(crate) fn beauty(dir: &Path, part: Part, fit_on: FitOn) -> Result<Task> {
         for (user, row) in &users {
             let user = user.to_string();
             let n = row.len();
-            for place in n.saturating_sub(from_end.end)..n.saturating_sub(from_end.start) {
-                builder.push(&Event::new(customer(&user), row[place].1, EventKind::Purchase, day(n, place)))?;
+            let places = n.saturating_sub(from_end.end)..n.saturating_sub(from_end.start);
+            for (place, (_, item)) in row.iter().enumerate().take(places.end).skip(places.start) {
+                builder.push(&Event::new(customer(&user), item, EventKind::Purchase, day(n, place)))?;
             }
         }
         Ok(())

@@ -44,7 +44,7 @@ pub(super) fn task(
     let mut out = Rewriter::new(log);
     let bound = |of: fn(&Row) -> Timestamp| move |row: UserIdx, at: Timestamp| at < of(&cut.rows[row.as_usize()]);
     let (fit_on, known) = (bound(|row| row.fit_until), bound(|row| row.known_until));
-    out.add(|event| part[event] == Part::Fit, &fit_on)?;
+    out.add(|event| part[event] == Part::Fit, fit_on)?;
     if out.len() == 0 {
         return Err(SplitError::NoPast { events: past.len() });
     }

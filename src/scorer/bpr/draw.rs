@@ -72,7 +72,8 @@ impl Others {
         }
         if self.fresh_for == 0 {
             let n = pairs.active.len();
-            self.by_factor = run.threads.map(dim - 1, |factor| by_factor(items, dim, factor, &pairs.active));
+            // The offset is a factor like the others: a popular item must be drawn too, or nothing holds it down.
+            self.by_factor = run.threads.map(dim, |factor| by_factor(items, dim, factor, &pairs.active));
             self.fresh_for = n * (usize::BITS - n.leading_zeros()) as usize;
         }
         self.fresh_for -= 1;

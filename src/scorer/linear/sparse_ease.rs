@@ -169,7 +169,7 @@ impl Fit for Checked<SparseEaseParams> {
             || Scratch::new(n),
             |scratch, target| {
                 let step = done.fetch_add(1, Ordering::Relaxed) + 1;
-                if step % 256 == 0 {
+                if step.is_multiple_of(256) {
                     run.step(step, n as u64, None)?;
                 }
                 self.column(target, &gram, &squares, scratch)

@@ -32,17 +32,13 @@ impl Profile {
         // The page is the step being made: what is already written of it is no second one.
         let once = matches!(self.step, PathStep::First | PathStep::Last);
         let written = |place: usize, step: &Touch| Some(step.item) == page && (once || place == 0);
-        let mut place = out.len();
-        for (_, touch) in steps.iter().enumerate().filter(|&(place, step)| !written(place, step)) {
-            if place == self.history {
-                break;
-            }
+        let others = steps.iter().enumerate().filter(|&(place, step)| !written(place, step));
+        for (place, (_, touch)) in (out.len()..self.history).zip(others) {
             let fresh = match self.decay {
                 None => 1.0,
                 Some(VoteDecay::Positions { half_life }) => (-(place as f32) / half_life).exp2(),
                 Some(VoteDecay::Time { half_life }) => cx.now.since(touch.at).decay(half_life) as f32,
             };
-            place += 1;
             let vote = self.factors.of(touch.kind) * fresh;
             if vote > 0.0 {
                 match met.position(touch.item) {

@@ -147,39 +147,32 @@ impl Scorer for SessionKnn {
     /// The evidence is the newest item shared with the neighbour that adds most.
     fn score(&self, cx: &Context<'_>, out: &mut Scores<'_>, ws: &mut Workspace) {
         let n = out.items().len();
-        let (mut sum, mut loudest) = (ws.take_floats(n), ws.take_floats(n));
-        let mut because = ws.take_indices(n); // the evidence plus one; 0 for no opinion
-        let factors = self.poll(cx, ws, |item, value, evidence| {
+        let (mut loudest, mut because) = (ws.take_floats(n), ws.take_indices(n));
+        let poll = self.poll(cx, ws, |item, value, evidence| {
             let Some(slot) = out.slot_of(item) else { return };
-            sum[slot] += value;
-            if because[slot] == 0 || value > loudest[slot] {
+            if value >= loudest[slot] {
                 loudest[slot] = value;
-                because[slot] = evidence.get() + 1;
+                because[slot] = evidence.get();
             }
         });
         for (slot, &item) in out.items().iter().enumerate() {
-            if let Some(evidence) = because[slot].checked_sub(1) {
-                out.set_because(slot, sum[slot] * factors.of(item), ItemIdx::new(evidence));
+            if let Some(score) = poll.score(item) {
+                out.set_because(slot, score, ItemIdx::new(because[slot]));
             }
         }
-        factors.give_back(ws);
-        ws.give_floats(sum);
+        ws.give(poll);
         ws.give_floats(loudest);
         ws.give_indices(because);
     }
 
     fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
-        let mut sum = ws.take_accumulator(self.extent.n_items);
-        let factors = self.poll(cx, ws, |item, value, _| sum.add(item.get(), value));
+        let poll = self.poll(cx, ws, |_, _, _| {});
         let mut scored = ws.take_scored();
-        scored.extend(sum.iter().map(|(item, sum)| {
-            let item = ItemIdx::new(item);
-            Scored { item, score: sum * factors.of(item) }
-        }));
-        factors.give_back(ws);
-        ws.give_accumulator(sum);
+        let score = |&item: &ItemIdx| poll.score(item).map(|score| Scored { item, score });
+        scored.extend(poll.voted().iter().filter_map(score).filter(|s| s.score.is_finite()));
         out.extend_top(&mut scored, limit);
         ws.give_scored(scored);
+        ws.give(poll);
     }
 
     /// A detail for each click of the running session: what the neighbours add whose newest shared item it is.
@@ -188,7 +181,7 @@ impl Scorer for SessionKnn {
             return Explanation::leaf(None, Reason::Abstained);
         };
         let mut parts: Vec<Scored> = Vec::new();
-        let factors = self.poll(cx, ws, |voted, value, evidence| {
+        let poll = self.poll(cx, ws, |voted, value, evidence| {
             if voted == item {
                 match parts.iter_mut().find(|part| part.item == evidence) {
                     Some(part) => part.score += value,
@@ -196,8 +189,8 @@ impl Scorer for SessionKnn {
                 }
             }
         });
-        let factor = factors.of(item);
-        factors.give_back(ws);
+        let factor = poll.factor(item);
+        ws.give(poll);
         parts.sort_by(Scored::order);
         let reason = Reason::Scorer { name: self.name().to_owned(), code: self.reason() };
         let leaf = |part: Scored| {

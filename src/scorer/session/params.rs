@@ -70,14 +70,14 @@ pub enum Rarity {
 /// Every click of a neighbour within ten after one on the newest item of the running session says `like(neighbour) x
 /// suffix^same x ahead^-fade`, where `ahead` is 1 for the very next click and `same` counts how many clicks before (at
 /// most 4) are the same in both sessions, as in Markov models of variable order. An item with the share `s` of all that
-/// counts `(1 + s / floor)^power`.
+/// counts `(1 + boost x s)^power`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NextClick {
-    /// 0 for not at all, up to 10.
+    /// 0 for not at all, up to 10,000.
+    pub boost: f32,
+    /// 0 to 10.
     pub power: f32,
-    /// The share that doubles the base; 0.0001 to 1.
-    pub floor: f32,
     /// How fast later clicks count less; 0 (not at all) to 10 (only the very next counts).
     pub fade: f32,
     /// What each further click in common multiplies by; 1 to 100.
@@ -86,8 +86,8 @@ pub struct NextClick {
 
 impl NextClick {
     /// It does not matter what came right after.
-    pub const OFF: Self = Self { power: 0.0, ..Self::TUNED };
-    const TUNED: Self = Self { power: 1.0, floor: 0.03, fade: 2.0, suffix: 4.0 };
+    pub const OFF: Self = Self { boost: 0.0, ..Self::TUNED };
+    const TUNED: Self = Self { boost: 30.0, power: 1.0, fade: 2.0, suffix: 4.0 };
 }
 
 impl Default for NextClick {
@@ -96,28 +96,28 @@ impl Default for NextClick {
     }
 }
 
-/// Recipe for [`SessionKnn`](super::SessionKnn). The default is [`vstan`](Self::vstan).
+/// Recipe for [`SessionKnn`](super::SessionKnn). The default is [`next_click`](Self::next_click).
 ///
 /// | field | default | range | what |
 /// |---|---|---|---|
-/// | `name` | `vstan` | not empty | the scorer's name |
+/// | `name` | `next_click` | not empty | the scorer's name |
 /// | `kinds` | those of interest | at least one | the touches that count, in training and in the running session |
 /// | `latest` | 100 | 1 to 10,000 | the latest clicks of the running session that count |
 /// | `longest` | 1,000 | 1 to 1,000,000 | training sessions with more distinct items (robots) are left out |
 /// | `recent` | 5,000 | 1 to 10,000,000 | candidates: the most recent sessions that share an item (`m`) |
-/// | `neighbours` | 1,000 | 1 to 1,000,000 | the candidates most alike that speak (`k`) |
-/// | `place` | exponential, 2 clicks | | what a click of the running session weighs |
-/// | `norm` | 0.5 | 0 to 2 | a training session of `n` distinct items counts `n^-norm`: 0.5 for the cosine, 0 for what they share |
-/// | `age` | 80 days | none, or above 0 | a training session this much older counts 1/e |
-/// | `step` | exponential, 0.5 clicks | | what a neighbour counts by its newest shared item |
-/// | `nearness` | 2 clicks | none, or 0.00001 to 1e6 | an item of a neighbour this far from the last shared one counts 1/e |
-/// | `rarity` | plus 1 | | what an item is worth for being rare |
-/// | `next.power` | 0 | 0 to 10 | how much the very next click of the neighbours counts |
-/// | `next.floor` | 0.03 | 0.0001 to 1 | the share of the next clicks that counts twice |
+/// | `neighbours` | 1,500 | 1 to 1,000,000 | the candidates most alike that speak (`k`) |
+/// | `place` | exponential, 3 clicks | | what a click of the running session weighs |
+/// | `norm` | 0.3 | 0 to 2 | a training session of `n` distinct items counts `n^-norm`: 0.5 for the cosine, 0 for what they share |
+/// | `age` | 60 days | none, or above 0 | a training session this much older counts 1/e |
+/// | `step` | exponential, 2 clicks | | what a neighbour counts by its newest shared item |
+/// | `nearness` | 8 clicks | none, or 0.00001 to 1e6 | an item of a neighbour this far from the last shared one counts 1/e |
+/// | `rarity` | plus 2 | | what an item is worth for being rare |
+/// | `next.boost` | 30 | 0 to 10,000 | how much the very next click of the neighbours counts |
+/// | `next.power` | 1 | 0 to 10 | how steeply |
 /// | `next.fade` | 2 | 0 to 10 | how fast later clicks count less |
 /// | `next.suffix` | 4 | 1 to 100 | what each further click in common multiplies by |
-/// | `repeat` | 1 | 0.001 to 1,000 | what the item at hand is multiplied by |
-/// | `returning` | 1 | 0.001 to 1,000 | what earlier items of the running session are multiplied by |
+/// | `repeat` | 1 | 0 to 1,000 | what the item at hand is multiplied by |
+/// | `returning` | 2 | 0 to 1,000 | what earlier items of the running session are multiplied by |
 /// | `current` | allowed | | whether the item at hand may be recommended |
 ///
 /// # Example
@@ -159,9 +159,9 @@ pub struct SessionKnnParams {
     pub rarity: Rarity,
     /// How much the very next click of the neighbours counts.
     pub next: NextClick,
-    /// What the item at hand is multiplied by, `0.001..=1000`.
+    /// What the item at hand is multiplied by, `0..=1000`.
     pub repeat: f32,
-    /// What earlier items of the running session are multiplied by, `0.001..=1000`.
+    /// What earlier items of the running session are multiplied by, `0..=1000`.
     pub returning: f32,
     /// Whether the item at hand may be recommended.
     pub current: CurrentItem,
@@ -169,7 +169,7 @@ pub struct SessionKnnParams {
 
 impl Default for SessionKnnParams {
     fn default() -> Self {
-        Self::vstan()
+        Self::next_click()
     }
 }
 
@@ -245,6 +245,25 @@ impl SessionKnnParams {
             current: CurrentItem::Allowed,
         }
     }
+
+    /// VSTAN whose neighbours also say what came right after, with a milder norm: the strongest of the family on all
+    /// click sets measured.
+    #[must_use]
+    pub fn next_click() -> Self {
+        Self {
+            name: "next_click".to_owned(),
+            neighbours: 1_500,
+            place: PlaceWeight::Exponential { scale: 3.0 },
+            norm: 0.3,
+            age: Some(Span::days(60)),
+            step: StepDecay::Exponential { scale: 2.0 },
+            nearness: Some(8.0),
+            rarity: Rarity::Plus { weight: 2.0 },
+            next: NextClick::TUNED,
+            returning: 2.0,
+            ..Self::vstan()
+        }
+    }
 }
 
 /// In clicks: VSTAN's tables go down to 0.00001, at which only the newest click counts.
@@ -284,12 +303,12 @@ impl Validate for SessionKnnParams {
                 "an item this many clicks from the last shared one counts 1/e",
             ),
             ParamSpec::typed("rarity", "same, times, or plus with a weight of 0 to 1000", "what being rare is worth"),
-            ParamSpec::real("next.power", 0.0, 10.0, "how much the very next click of the neighbours counts"),
-            ParamSpec::real("next.floor", 0.0001, 1.0, "the share of the next clicks that counts twice"),
+            ParamSpec::real("next.boost", 0.0, 10_000.0, "how much the very next click of the neighbours counts"),
+            ParamSpec::real("next.power", 0.0, 10.0, "how steeply it counts"),
             ParamSpec::real("next.fade", 0.0, 10.0, "how fast later clicks count less"),
             ParamSpec::real("next.suffix", 1.0, 100.0, "what each further click in common multiplies by"),
-            ParamSpec::real("repeat", 0.001, 1000.0, "what the item at hand is multiplied by"),
-            ParamSpec::real("returning", 0.001, 1000.0, "what earlier items of the session are multiplied by"),
+            ParamSpec::real("repeat", 0.0, 1000.0, "what the item at hand is multiplied by"),
+            ParamSpec::real("returning", 0.0, 1000.0, "what earlier items of the session are multiplied by"),
             ParamSpec::typed("current", "allowed or excluded", "whether the item at hand may be recommended"),
         ];
         TABLE
@@ -317,8 +336,8 @@ impl Validate for SessionKnnParams {
             scale("step.exponential.scale", clicks)?;
         }
         self.nearness.map_or(Ok(()), |clicks| scale("nearness", clicks))?;
+        check_range::<Self>("next.boost", self.next.boost.into())?;
         check_range::<Self>("next.power", self.next.power.into())?;
-        check_range::<Self>("next.floor", self.next.floor.into())?;
         check_range::<Self>("next.fade", self.next.fade.into())?;
         check_range::<Self>("next.suffix", self.next.suffix.into())?;
         check_range::<Self>("repeat", self.repeat.into())?;
@@ -342,7 +361,13 @@ impl Tunable for SessionKnnParams {
             Axis::new("age", Over::LogInt { lo: 2 * DAYS, hi: 200 * DAYS }),
             Axis::new("step.exponential.scale", Over::Log { lo: 0.1, hi: 20.0 }),
             Axis::new("nearness", Over::Log { lo: 0.3, hi: 15.0 }),
+            Axis::new("norm", Over::Real { lo: 0.0, hi: 0.6 }),
             Axis::new("rarity.plus.weight", Over::Real { lo: 0.0, hi: 10.0 }),
+            Axis::new("next.boost", Over::Log { lo: 3.0, hi: 100.0 }),
+            Axis::new("next.power", Over::Real { lo: 0.0, hi: 2.5 }),
+            Axis::new("next.suffix", Over::Log { lo: 1.0, hi: 16.0 }),
+            Axis::new("repeat", Over::Log { lo: 0.3, hi: 2.0 }),
+            Axis::new("returning", Over::Log { lo: 0.5, hi: 30.0 }),
             Axis::new("current", Over::OneOf(&["\"allowed\"", "\"excluded\""])),
         ];
         SPACE

@@ -1,11 +1,16 @@
 //! One request: the running session, its neighbours, and what they say.
 
 use super::SessionKnn;
-use super::params::{NextClick, PlaceWeight, StepDecay};
+use super::params::{NextClick, PlaceWeight, SessionKnnParams, StepDecay};
 use crate::ids::ItemIdx;
 use crate::kernel::accumulate::Accumulator;
 use crate::kernel::top_k::top_k;
 use crate::scorer::{Context, CurrentItem, ItemSet, Touch, Workspace};
+
+/// Clicks after a shared one that count as "next".
+const AHEAD: usize = 10;
+/// Clicks compared to tell how far a neighbour came the same way.
+const SUFFIX: usize = 5;
 
 /// A distinct item of the running session.
 #[derive(Clone, Copy, Debug)]
@@ -17,15 +22,75 @@ pub(super) struct Clicked {
     step: f32,
 }
 
-/// Buffers of a request.
+/// One request asked: what the neighbours say of each item, and the buffers it takes to find out.
 #[derive(Default)]
-struct Scratch {
+pub(super) struct Poll {
     /// The running session's clicks, newest first.
-    items: Vec<ItemIdx>,
-    /// Its distinct items, newest first.
+    clicks: Vec<ItemIdx>,
+    /// Its distinct items, newest first, and where each stands.
     running: Vec<Clicked>,
+    places: ItemSet,
     candidates: Vec<u32>,
     neighbours: Vec<Ranked>,
+    /// The votes on each item, NaN for none; in `f64`, since published lists are to be met to the sixth digit.
+    votes: Vec<f64>,
+    voted: Vec<ItemIdx>,
+    /// What followed the newest click in the neighbours, and all of it.
+    followed: Accumulator,
+    all_followed: f32,
+    next: NextClick,
+    repeat: f32,
+    returning: f32,
+}
+
+impl Poll {
+    fn reset(&mut self, n_items: usize, shelf: usize, params: &SessionKnnParams) {
+        self.voted.drain(..).for_each(|item| self.votes[item.as_usize()] = f64::NAN);
+        if self.votes.len() < n_items {
+            self.votes.resize(n_items, f64::NAN);
+        }
+        self.running.clear();
+        self.places.reset(n_items.max(shelf));
+        self.followed.reset(n_items);
+        self.all_followed = 0.0;
+        (self.next, self.repeat, self.returning) = (params.next, params.repeat, params.returning);
+    }
+
+    fn vote(&mut self, item: ItemIdx, value: f32) {
+        let votes = &mut self.votes[item.as_usize()];
+        if votes.is_nan() {
+            self.voted.push(item);
+            *votes = value.into();
+        } else {
+            *votes += f64::from(value);
+        }
+    }
+
+    /// What the votes on `item` are multiplied by.
+    pub(super) fn factor(&self, item: ItemIdx) -> f32 {
+        let again = match self.places.position(item) {
+            None => 1.0,
+            Some(0) => self.repeat,
+            Some(_) => self.returning,
+        };
+        let followed = self.followed.get(item.get());
+        if followed > 0.0 {
+            again * (1.0 + self.next.boost * followed / self.all_followed).powf(self.next.power)
+        } else {
+            again
+        }
+    }
+
+    /// The score of an item that was voted for.
+    pub(super) fn score(&self, item: ItemIdx) -> Option<f32> {
+        let votes = self.votes.get(item.as_usize()).copied().filter(|votes| !votes.is_nan())?;
+        Some((votes * f64::from(self.factor(item))) as f32)
+    }
+
+    /// The items that were voted for.
+    pub(super) fn voted(&self) -> &[ItemIdx] {
+        &self.voted
+    }
 }
 
 /// A session and how alike it is, in one number: the more alike the smaller, of equals the newer.
@@ -90,87 +155,65 @@ fn running_touches<'a>(cx: &Context<'a>) -> &'a [Touch] {
     &cx.history[..within]
 }
 
-/// Clicks after a shared one that count as "next".
-const AHEAD: usize = 10;
-/// Clicks compared to tell how far a neighbour came the same way.
-const SUFFIX: usize = 5;
-
-/// What each item's votes are multiplied by in a request.
-pub(super) struct Factors {
-    next: NextClick,
-    again: (f32, f32),
-    /// What followed the newest click in the neighbours, and all of it.
-    followed: Accumulator,
-    total: f32,
-    /// The distinct items of the running session, newest first.
-    running: ItemSet,
-}
-
 impl SessionKnn {
-    /// Calls `vote(item, value, evidence)` for each item of each neighbour, always in the same order for the same
-    /// context; tells what the sums are multiplied by.
+    /// Asks the neighbours of the running session, and calls `heard(item, value, evidence)` for each vote, always in the
+    /// same order for the same context. Give the poll back to the workspace.
     pub(super) fn poll(
         &self,
         cx: &Context<'_>,
         ws: &mut Workspace,
-        mut vote: impl FnMut(ItemIdx, f32, ItemIdx),
-    ) -> Factors {
-        let mut scratch = ws.take::<Scratch>();
-        let Scratch { items, running, candidates, neighbours } = &mut *scratch;
-        self.clicks(cx, items);
-        let mut places = ws.take_set(cx.shelf.n_items().max(self.extent.n_items));
-        running.clear();
-        for (back, &item) in items.iter().enumerate() {
-            if places.insert(item) {
-                let (place, step) = (self.params.place.of(back, items.len()), self.params.step.of(back));
-                running.push(Clicked { item, place, step });
+        mut heard: impl FnMut(ItemIdx, f32, ItemIdx),
+    ) -> Box<Poll> {
+        let mut poll = ws.take::<Poll>();
+        poll.reset(self.extent.n_items, cx.shelf.n_items(), &self.params);
+        self.clicks(cx, &mut poll.clicks);
+        for (back, &item) in poll.clicks.iter().enumerate() {
+            if poll.places.insert(item) {
+                let (place, step) = (self.params.place.of(back, poll.clicks.len()), self.params.step.of(back));
+                poll.running.push(Clicked { item, place, step });
             }
         }
-        self.neighbours(running, ws, candidates, neighbours);
-        let mut followed = ws.take_accumulator(self.extent.n_items);
-        let mut total = 0.0;
-        let withheld = items.first().copied().filter(|_| self.params.current == CurrentItem::Excluded);
-        for neighbour in &*neighbours {
+        self.neighbours(&mut poll, ws);
+        let at_hand = poll.clicks.first().copied().filter(|_| self.params.current == CurrentItem::Excluded);
+        for n in 0..poll.neighbours.len() {
+            let neighbour = poll.neighbours[n];
             let (clicks, last) = self.index.clicks(neighbour.session());
-            let (mut newest, mut anchor) = (running.len(), 0);
+            let (mut newest, mut anchor) = (poll.running.len(), 0);
             for (place, &item) in clicks.iter().enumerate() {
-                if let Some(shared) = places.position(item) {
+                if let Some(shared) = poll.places.position(item) {
                     newest = newest.min(shared);
                     anchor = place;
                 }
             }
-            let Some(evidence) = running.get(newest) else { continue };
-            if newest == 0 && self.params.next.power > 0.0 {
-                self.follow(neighbour.likeness(), clicks, items, |item, weight| {
-                    followed.add(item.get(), weight);
-                    total += weight;
-                });
+            let Some(&Clicked { item: evidence, step, .. }) = poll.running.get(newest) else { continue };
+            if newest == 0 && self.params.next.boost > 0.0 {
+                self.follow(neighbour.likeness(), clicks, &mut poll);
             }
-            let voice = neighbour.likeness() * evidence.step;
+            let voice = neighbour.likeness() * step;
             if voice <= 0.0 {
                 continue;
             }
-            for (place, (&item, _)) in clicks.iter().zip(last).enumerate().filter(|(_, (_, last))| **last) {
-                if Some(item) != withheld {
-                    let near = self.nearness[place.abs_diff(anchor)];
-                    vote(item, voice * near * self.rarity[item.as_usize()], evidence.item);
-                }
+            for (place, &item) in
+                clicks.iter().enumerate().filter(|&(place, item)| last[place] && Some(*item) != at_hand)
+            {
+                let value = voice * self.nearness[place.abs_diff(anchor)] * self.rarity[item.as_usize()];
+                poll.vote(item, value);
+                heard(item, value, evidence);
             }
         }
-        ws.give(scratch);
-        let again = (self.params.repeat, self.params.returning);
-        Factors { next: self.params.next, again, followed, total, running: places }
+        poll
     }
 
-    /// Calls `add(item, weight)` for each click of a neighbour soon after one on the newest item of the running session
-    /// (its clicks, newest first): the more, the sooner it came and the longer both sessions had gone the same way.
-    fn follow(&self, likeness: f32, clicks: &[ItemIdx], running: &[ItemIdx], mut add: impl FnMut(ItemIdx, f32)) {
-        for here in (0..clicks.len()).filter(|&here| clicks[here] == running[0]) {
-            let before = clicks[..here].iter().rev().zip(&running[1..]).take(SUFFIX - 1);
+    /// Notes each click of a neighbour soon after one on the newest item of the running session: the more, the sooner it
+    /// came and the longer both sessions had gone the same way.
+    fn follow(&self, likeness: f32, clicks: &[ItemIdx], poll: &mut Poll) {
+        for here in (0..clicks.len()).filter(|&here| clicks[here] == poll.clicks[0]) {
+            let before = clicks[..here].iter().rev().zip(&poll.clicks[1..]).take(SUFFIX - 1);
             let same_way = before.take_while(|(theirs, ours)| theirs == ours).count();
             let weight = likeness * self.params.next.suffix.powi(same_way as i32);
-            for (&item, fade) in clicks[here + 1..].iter().zip(&self.fade) {
-                add(item, weight * fade);
+            for (item, fade) in clicks[here + 1..].iter().zip(&self.fade) {
+                poll.followed.add(item.get(), weight * fade);
+                poll.all_followed += weight * fade;
             }
         }
     }
@@ -185,8 +228,9 @@ impl SessionKnn {
         items.extend(rest.map(|(_, item)| item).take(self.params.latest - items.len()));
     }
 
-    /// Puts the neighbours into `out`, most alike first.
-    fn neighbours(&self, running: &[Clicked], ws: &mut Workspace, candidates: &mut Vec<u32>, out: &mut Vec<Ranked>) {
+    /// Finds the neighbours, most alike first.
+    fn neighbours(&self, poll: &mut Poll, ws: &mut Workspace) {
+        let Poll { running, candidates, neighbours, .. } = poll;
         let recent = self.params.recent;
         // The m-th most recent session of one item bounds the m-th of all.
         let mth = |clicked: &Clicked| self.index.holders(clicked.item).get(recent - 1).copied();
@@ -199,47 +243,21 @@ impl SessionKnn {
         }
         candidates.clear();
         candidates.extend(shared.iter().map(|(session, _)| session));
-        top_m(candidates, recent);
-        out.clear();
-        out.extend(candidates.iter().filter_map(|&session| {
+        if recent < candidates.len() {
+            candidates.select_nth_unstable(recent - 1);
+            candidates.truncate(recent);
+        }
+        neighbours.clear();
+        neighbours.extend(candidates.iter().filter_map(|&session| {
             let likeness = shared.get(session) * self.gain[session as usize];
             (likeness > 0.0).then(|| Ranked::new(likeness, session))
         }));
-        top_k(out, self.params.neighbours, Ord::cmp);
+        top_k(neighbours, self.params.neighbours, Ord::cmp);
         ws.give_accumulator(shared);
-    }
-}
-
-impl Factors {
-    pub(super) fn of(&self, item: ItemIdx) -> f32 {
-        let again = match self.running.position(item) {
-            None => 1.0,
-            Some(0) => self.again.0,
-            Some(_) => self.again.1,
-        };
-        let followed = self.followed.get(item.get());
-        if followed > 0.0 {
-            again * (1.0 + followed / self.total / self.next.floor).powf(self.next.power)
-        } else {
-            again
-        }
-    }
-
-    pub(super) fn give_back(self, ws: &mut Workspace) {
-        ws.give_accumulator(self.followed);
-        ws.give_set(self.running);
     }
 }
 
 /// What a click `ahead` clicks after a shared one counts as its successor, 1 for the very next.
 pub(super) fn fades(next: NextClick) -> Vec<f32> {
     (1..=AHEAD).map(|ahead| (ahead as f32).powf(-next.fade)).collect()
-}
-
-/// Leaves the `m` most recent sessions, in no particular order.
-fn top_m(sessions: &mut Vec<u32>, m: usize) {
-    if m < sessions.len() {
-        sessions.select_nth_unstable(m - 1);
-        sessions.truncate(m);
-    }
 }

@@ -97,7 +97,7 @@ fn by_hand() {
     assert_eq!(of(ItemKnnParams { similarity: Similarity::Jaccard, ..cosine.clone() }, 0), [(1, 1.0), (2, 1.0 / 3.0)]);
     assert_eq!(of(ItemKnnParams { similarity: Similarity::Dice, ..cosine }, 0), [(1, 1.0), (2, 0.5)]);
     // Four items: ln 4 - ln 3 for the shoppers of two, 0 for the shopper of three. Without the latter, 0 and 2 never met.
-    let tf_idf = of(ItemKnnParams::default(), 0);
+    let tf_idf = of(ItemKnnParams { similarity: Similarity::TfIdf, ..ItemKnnParams::default() }, 0);
     assert_eq!(tf_idf.len(), 1);
     assert!(tf_idf[0].0 == 1 && close(tf_idf[0].1.into(), 1.0));
     // Length 2, mean 7/4, b = 1/2: norm 15/14; weight 2 / (15/14 + 1) ln(4/3), for both items.

@@ -22,8 +22,12 @@
 //! `O(pairs)`, a request costs the shoppers of the shopper's items, then these shoppers' items: at most all pairs, on
 //! gowalla's 810,000 pairs well under a millisecond for most. Memory: 8 bytes a pair (16 to 24 with edges of different
 //! weights), 8 to 12 a row and item. With [`neighbours`](GraphWalkParams::neighbours) each item keeps its strongest
-//! sources; the fit is `O(Σ row²)`, a request `O(history x list)`, memory 8 bytes a neighbour, and the cut costs some
-//! accuracy. An update is a fit.
+//! sources; the fit is `O(Σ row²)`, a request `O(history x list)`, memory 8 bytes a neighbour. The cut costs accuracy on
+//! sparse data of many items (gowalla) and gains much where the same few thousand items meet in every basket (the
+//! invoices of a wholesaler), since it takes from popular items what arrives there from everywhere. An update is a fit.
+//!
+//! Gowalla, Recall@20 / NDCG@20 on the published test pairs: RP3-beta with beta 0.1 and lists that sum to one, cut to
+//! 1,000 sources .1792 / .1474 (as irspack), uncut .1889 / .1579; the default exponents, uncut, .1869 / .1550.
 //!
 //! # References
 //! * C. Cooper, S. H. Lee, T. Radzik & Y. Siantos (2014): Random walks in recommender systems: exact computation and

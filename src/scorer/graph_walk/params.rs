@@ -18,9 +18,9 @@ use crate::tune::{Axis, Over, Tunable};
 /// | `kinds` | interest | at least one kind | the touches that are edges, and those of the shopper that count |
 /// | `edges` | one | | what an edge weighs, by its summed event weights |
 /// | `alpha` | 1 | 0 to 8 | power of an edge's weight |
-/// | `start` | 0.6 | -2 to 2 | how far the degree of the shopper's own items holds them back |
-/// | `middle` | 0.6 | -2 to 2 | how far a shopper's degree holds them back |
-/// | `end` | 0.35 | -2 to 2 | how far an item's degree holds it back: beta of RP3-beta |
+/// | `start` | 0.65 | -2 to 2 | how far the degree of the shopper's own items holds them back |
+/// | `middle` | 0.9 | -2 to 2 | how far a shopper's degree holds them back |
+/// | `end` | 0.15 | -2 to 2 | how far an item's degree holds it back: beta of RP3-beta |
 /// | `neighbours` | none | 1 to 100000 | strongest sources kept an item; none walks the whole graph at each request |
 /// | `scale` | as it is | | whether all of the shopper's items have the same say |
 /// | `decay` | none | only with `neighbours` | how a step through one shopper fades with time |
@@ -78,9 +78,9 @@ impl Default for GraphWalkParams {
             kinds: KindSet::INTEREST,
             edges: Strength::One,
             alpha: 1.0,
-            start: 0.6,
-            middle: 0.6,
-            end: 0.35,
+            start: 0.65,
+            middle: 0.9,
+            end: 0.15,
             neighbours: None,
             scale: ListScale::AsIs,
             decay: None,
@@ -153,6 +153,9 @@ impl Tunable for GraphWalkParams {
             Axis::new("start", Over::Real { lo: 0.0, hi: 1.25 }),
             Axis::new("middle", Over::Real { lo: 0.0, hi: 1.25 }),
             Axis::new("end", Over::Real { lo: 0.0, hi: 0.75 }),
+            // Lists win where a few thousand items meet again and again (invoices), the whole graph elsewhere.
+            Axis::new("neighbours", Over::OneOf(&["null", "50", "200", "500"])),
+            Axis::new("scale", Over::OneOf(&["\"as_is\"", "\"sum_to_one\""])),
             Axis::new("edges", Over::OneOf(&["\"one\"", "\"log\""])),
             Axis::new("strength", Over::OneOf(&["\"one\"", "\"log\""])),
             Axis::new("recency", Over::OneOf(&["null", "{\"positions\":{\"half_life\":10.0}}"])),

@@ -106,10 +106,9 @@ impl Walker for UserKnn {
     fn depart(&self, cx: &Context<'_>, ws: &mut Workspace, out: &mut Vec<Scored>) {
         let UserKnnParams { kinds, history, recency, strength, .. } = self.params;
         Voting { kinds, history, decay: recency, strength }.voters(cx, cx.context_item, ws, out);
-        out.retain_mut(|voter| {
-            voter.score = self.weight(voter.item, voter.score);
-            voter.score != 0.0 && voter.item.as_usize() < self.extent.n_items
-        });
+        // An item that tells nothing stays: it is one of the items shared all the same.
+        out.retain(|voter| voter.item.as_usize() < self.extent.n_items);
+        out.iter_mut().for_each(|voter| voter.score = self.weight(voter.item, voter.score));
     }
 
     fn pass(&self, cx: &Context<'_>, departed: &[Scored], middle: &mut Middle) {

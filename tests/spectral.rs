@@ -87,7 +87,7 @@ fn projection(x: &[Vec<f64>], v: &[f64]) -> Vec<f64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn the_walk_is_the_dense_product(
@@ -119,7 +119,6 @@ proptest! {
     /// With every singular vector, the low-pass filter projects on the space of the rows. One round: the space is whole
     /// already, and each further round only weakens its weakest directions.
     #[test]
-    #[ignore = "fails on about one tiny graph in a hundred, where a weak direction is lost: open defect of the decomposition"]
     fn all_patterns_together_are_a_projection(
         pairs in prop::collection::vec((0u8..6, 0u8..6), 1..24), voter in 0u32..6,
     ) {

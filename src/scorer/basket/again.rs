@@ -81,7 +81,7 @@ struct Tally {
     log_squared: i64,
 }
 
-const STEPS: f64 = 1_048_576.0;
+const STEPS: f64 = 268_435_456.0;
 
 /// How an item is bought again.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -53,8 +53,11 @@ impl Basis {
         let mut y = vec![0.0f32; rows * width];
         for round in 1..=rounds {
             multiply(&design.by_row, &q, width, &mut y, run)?;
-            if round == 1 {
-                orthonormalise(&mut y, width, run); // or the strongest pattern drowns the others in one half-step
+            // After every half-step, or the strongest patterns drown the weak ones in the next. A column that got lost
+            // nevertheless starts anew: otherwise a pattern of a tiny shop could go missing for good.
+            if orthonormalise(&mut y, width, run) {
+                restart_lost(&mut y, width, round, run);
+                orthonormalise(&mut y, width, run);
             }
             multiply(&design.by_item, &y, width, &mut q, run)?;
             orthonormalise(&mut q, width, run);
@@ -169,14 +172,27 @@ fn mirror(upper: &mut [f64], dim: usize) {
     }
 }
 
-/// Makes the columns of `q` orthonormal; one that depends on those before it becomes zero.
-fn orthonormalise(q: &mut [f32], width: usize, run: &Run<'_>) {
+/// Makes the columns of `q` orthonormal; one that depends on those before it becomes zero. Whether there was one.
+fn orthonormalise(q: &mut [f32], width: usize, run: &Run<'_>) -> bool {
     let inverse = orthonormaliser(&mut gram_of(q, width, run), width);
     let scratch = || vec![0.0; width];
     run.threads.for_chunks(q, width, scratch, |scratch, _, row| {
         scratch.copy_from_slice(row);
         dense_row(scratch, &inverse, row);
     });
+    (0..width).any(|column| inverse[column * width + column] == 0.0)
+}
+
+/// Random numbers for the columns that are zero.
+fn restart_lost(q: &mut [f32], width: usize, round: u64, run: &Run<'_>) {
+    let mut lost = vec![true; width];
+    for row in q.chunks_exact(width) {
+        lost.iter_mut().zip(row).for_each(|(lost, v)| *lost &= *v == 0.0);
+    }
+    let mut rng = SplitMix64::stream(!run.seed, round);
+    for row in q.chunks_exact_mut(width) {
+        row.iter_mut().zip(&lost).filter(|(_, lost)| **lost).for_each(|(v, _)| *v = rng.normal());
+    }
 }
 
 #[cfg(test)]

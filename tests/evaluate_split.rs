@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use likewise::evaluate::{Repeats, *};
+use likewise::evaluate::{RepeatTargets, *};
 use likewise::*;
 use proptest::prelude::*;
 
@@ -122,11 +122,11 @@ fn the_last_of_each_shopper() {
     assert_eq!(asked(&two), golden(&[("ann", &[], &["mug"])]));
     assert_eq!(two.cases()[0].targets()[0].value, 2.0, "two purchases of one item are one target");
 
-    let new = Questions::default().repeats(Repeats::NewTo(KindSet::ALL));
+    let new = Questions::default().repeats(RepeatTargets::NewTo(KindSet::ALL));
     let task = Split::leave_last(1).task(&log(&SHOP), &new).unwrap();
     assert_eq!((asked(&task).len(), task.left_out().known_targets), (1, 1));
 
-    let forget = Questions::default().repeats(Repeats::Forget);
+    let forget = Questions::default().repeats(RepeatTargets::Forget);
     let task = Split::leave_last(1).task(&log(&SHOP), &forget).unwrap();
     let ann = events(task.fit_on()).into_iter().filter(|(user, _)| user == "ann").collect::<Vec<_>>();
     assert_eq!(ann, pairs(&[("ann", "tea"), ("ann", "cup")]), "both earlier mugs are forgotten");
@@ -202,7 +202,7 @@ fn train_and_test_given() {
     let forget = Split::given(
         &train,
         &log(&[("ann", "mug", 1), ("bob", "jar", 1)]),
-        &Questions::default().repeats(Repeats::Forget),
+        &Questions::default().repeats(RepeatTargets::Forget),
     );
     let forget = forget.unwrap();
     assert_eq!(events(forget.fit_on()), pairs(&[("bob", "tea"), ("same", "tea")]));
@@ -505,7 +505,7 @@ proptest! {
             questions = questions.new_shoppers(NewShoppers::Ask);
         }
         if forget {
-            questions = questions.repeats(Repeats::Forget);
+            questions = questions.repeats(RepeatTargets::Forget);
         }
         let Ok(tasks) = split.tasks(&filled(&done), &questions) else { return Ok(()) };
         for task in tasks {

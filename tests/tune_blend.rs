@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use likewise::evaluate::metric::{HitRate, Mrr, Ndcg, Recall};
-use likewise::evaluate::{Exclusion, Questions, Repeats, Split, System, Task};
+use likewise::evaluate::{Exclusion, Questions, RepeatTargets, Split, System, Task};
 use likewise::recipe::{BlendRecipe, model};
 use likewise::testing::{ShopParams, SyntheticShop};
 use likewise::tune::{Aim, Columns, Flow, Goal, OnTask, Study, StudyParams};
@@ -15,7 +15,8 @@ fn task() -> Task {
     let shop = SyntheticShop::new(ShopParams { items: 150, events: 8_000, ..ShopParams::default() }.check().unwrap());
     let mut log = DatasetBuilder::default();
     log.ingest(&shop).unwrap();
-    let questions = Questions::default().exclude(Exclusion::Seen(KindSet::ALL)).repeats(Repeats::NewTo(KindSet::ALL));
+    let questions =
+        Questions::default().exclude(Exclusion::Seen(KindSet::ALL)).repeats(RepeatTargets::NewTo(KindSet::ALL));
     Split::fraction(0.8).task(&log, &questions).unwrap()
 }
 

@@ -1,5 +1,5 @@
 //! The public tables, rerun: `cargo run --release --example accuracy -- A|B|B-all|C1|C2|D|E100k|E64|Eserenade|F|all|new-items
-//! [--data ../shared/data] [--part test|validation] [--only WORD] [--peers] [--model TEXT] [--system FILE] [--json]`.
+//! [--data ../shared/data] [--part test|validation|latest] [--only WORD] [--peers] [--model TEXT] [--system FILE] [--json]`.
 //! `--weigh FILE` finds the weights of blends on the validation cut instead.
 //!
 //! Every system of `parameters.json` was chosen on the validation cut of its protocol; the file says by how many trials
@@ -18,9 +18,9 @@ use std::time::Instant;
 
 use likewise::Run;
 use likewise::evaluate::{Judged, System};
-use protocols::anyhow_lite::Result;
+use protocols::outcome::Result;
 use protocols::{ALL, Part, Protocol, load};
-use systems::{Entry, Spec};
+use systems::Entry;
 use table::{Line, Table};
 
 /// What the command line asks for.
@@ -73,7 +73,8 @@ fn ask(mut args: impl Iterator<Item = String>) -> Result<Ask> {
                 ask.part = match value()?.as_str() {
                     "test" => Part::Test,
                     "validation" => Part::Validation,
-                    other => return Err(format!("--part is test or validation, not {other:?}").into()),
+                    "latest" => Part::Latest,
+                    other => return Err(format!("--part is test, validation or latest, not {other:?}").into()),
                 }
             }
             "--system" => ask.system = Some(value()?.into()),
@@ -109,7 +110,8 @@ fn run(ask: &Ask) -> Result<()> {
             continue;
         }
         if let Some(file) = &ask.weigh {
-            weigh::weigh(&load(name, &ask.data, Part::Validation)?, &systems::read(file)?)?;
+            let part = if ask.part == Part::Test { Part::Validation } else { ask.part };
+            weigh::weigh(&load(name, &ask.data, part)?, &systems::read(file)?)?;
             continue;
         }
         let protocol = load(name, &ask.data, ask.part)?;
@@ -140,7 +142,7 @@ fn measure(protocol: &Protocol, entry: &Entry) -> Result<Line> {
     let task = &protocol.task;
     let run = Run::new(1);
     let started = Instant::now();
-    let scorer = Spec::fit(&entry.system, task, &run)?;
+    let scorer = entry.fit(task, &run)?;
     let fit_s = started.elapsed().as_secs_f64();
     let started = Instant::now();
     let lists = task.lists(System::Scorer(&*scorer), protocol.k, &run)?;

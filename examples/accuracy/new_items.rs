@@ -5,8 +5,8 @@ use std::path::Path;
 use likewise::recipe::ModelRecipe;
 use likewise::{Run, Scorer};
 
-use super::protocols::anyhow_lite::Result;
 use super::protocols::new_items::{Figures, NewItems};
+use super::protocols::outcome::Result;
 
 /// Prints how content and attribute-aware models rank the hidden items, beside the popularity of their kind and chance.
 pub(crate) fn print(data: &Path) -> Result<()> {

@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use likewise::evaluate::Task;
-use likewise::recipe::{BlendRecipe, ModelRecipe};
-use likewise::{BlendPart, Blended, Focus, HistoryView, PartScale, PartShare, Run, Scorer};
+use likewise::recipe::BlendRecipe;
+use likewise::{Fit, HistoryView, Run, Scorer};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use super::protocols::anyhow_lite::Result;
+use super::protocols::outcome::Result;
 
 /// A system with where it comes from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Entry {
     pub(crate) name: String,
-    pub(crate) system: Spec,
+    pub(crate) system: BlendRecipe,
     /// The figures on the validation cut by which it was chosen.
     #[serde(default)]
     pub(crate) validation: BTreeMap<String, f64>,
@@ -32,85 +31,26 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// A system from the command line: `NAME[:KEY=VALUE,..][*WEIGHT] + ..`.
+    /// A system from the command line, as a blend's recipe is written.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let blend: BlendRecipe = text.parse()?;
-        let part = |p: likewise::recipe::RecipePart| Part {
-            model: p.model,
-            params: p.params,
-            weight: p.weight,
-            scale: PartScale::default(),
-            share: PartShare::default(),
-            view: None,
-        };
-        let system = Spec { parts: blend.parts.into_iter().map(part).collect(), pool: pool() };
         Ok(Self {
             name: text.to_owned(),
-            system,
+            system: text.parse()?,
             validation: BTreeMap::new(),
             trials: 0,
             peer: BTreeMap::new(),
             note: String::new(),
         })
     }
-}
 
-/// One model, or several with weights.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Spec {
-    pub(crate) parts: Vec<Part>,
-    /// How many proposals of each part are blended.
-    #[serde(default = "pool")]
-    pub(crate) pool: usize,
-}
-
-fn pool() -> usize {
-    200
-}
-
-fn one() -> f32 {
-    1.0
-}
-
-/// One model of a system.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Part {
-    pub(crate) model: String,
-    #[serde(default)]
-    pub(crate) params: Map<String, Value>,
-    #[serde(default = "one")]
-    pub(crate) weight: f32,
-    #[serde(default)]
-    pub(crate) scale: PartScale,
-    #[serde(default)]
-    pub(crate) share: PartShare,
-    /// What it sees of the history; all if not said.
-    #[serde(default)]
-    pub(crate) view: Option<HistoryView>,
-}
-
-impl Part {
-    /// Fits the part on the task's training data.
-    pub(crate) fn fit(&self, task: &Task, run: &Run<'_>) -> Result<BlendPart> {
-        let recipe = ModelRecipe { model: self.model.clone(), params: self.params.clone() };
-        let mut scorer = recipe.build()?.fit_dyn(&task.training_set(), run)?;
-        if let Some(view) = self.view {
-            scorer = Arc::new(Focus::on(view, scorer));
-        }
-        Ok(BlendPart::new(scorer, self.weight).scale(self.scale).share(self.share))
-    }
-}
-
-impl Spec {
-    /// Fits every part on the task's training data; several become one blended scorer.
+    /// Fits the system on the task's training data: one model as it is, several as one blended scorer.
     pub(crate) fn fit(&self, task: &Task, run: &Run<'_>) -> Result<Arc<dyn Scorer>> {
-        let parts = self.parts.iter().map(|part| part.fit(task, run)).collect::<Result<Vec<_>>>()?;
-        match <[BlendPart; 1]>::try_from(parts) {
-            Ok([alone]) => Ok(alone.scorer),
-            Err(parts) => Ok(Arc::new(Blended::new("blend", parts)?.pool(self.pool)?)),
-        }
+        Ok(match &self.system.parts[..] {
+            [alone] if alone.view == HistoryView::default() => {
+                alone.recipe().build()?.fit_dyn(&task.training_set(), run)?
+            }
+            _ => Arc::new(self.system.build()?.fit(&task.training_set(), run)?),
+        })
     }
 }
 

@@ -1,6 +1,5 @@
 //! How a measured system is printed.
 
-use likewise::recipe::ModelRecipe;
 use serde_json::{Value, json};
 
 use super::protocols::{Part, Protocol};
@@ -23,11 +22,10 @@ impl Line {
     }
 
     fn params(&self) -> String {
-        let part = |p: &super::systems::Part| {
-            let recipe = ModelRecipe { model: p.model.clone(), params: p.params.clone() };
-            if self.entry.system.parts.len() == 1 { recipe.to_string() } else { format!("{recipe}*{}", p.weight) }
-        };
-        self.entry.system.parts.iter().map(part).collect::<Vec<_>>().join(" + ")
+        match &self.entry.system.parts[..] {
+            [alone] => alone.recipe().to_string(),
+            _ => self.entry.system.to_string(),
+        }
     }
 }
 

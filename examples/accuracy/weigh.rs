@@ -1,10 +1,13 @@
 //! Finding the weights of a blend on the validation cut.
 
+use std::sync::Arc;
+
+use likewise::recipe::RecipePart;
 use likewise::tune::{Aim, Columns};
-use likewise::{BlendPart, Blended, PartScale, Run, Scorer};
+use likewise::{BlendPart, Blended, Focus, PartScale, Run, Scorer};
 
 use super::protocols::Protocol;
-use super::protocols::anyhow_lite::Result;
+use super::protocols::outcome::Result;
 use super::systems::Entry;
 
 /// About so many cases are asked, evenly spread.
@@ -16,14 +19,18 @@ pub(crate) fn weigh(protocol: &Protocol, entries: &[Entry]) -> Result<()> {
     let step = protocol.task.cases().len().div_ceil(CASES).max(1);
     let task = &protocol.task.with_cases(protocol.task.cases().iter().step_by(step).cloned().collect())?;
     for entry in entries {
-        let fitted = entry.system.parts.iter().map(|part| part.fit(task, &run)).collect::<Result<Vec<_>>>()?;
+        let fit = |part: &RecipePart| -> Result<Arc<dyn Scorer>> {
+            let scorer = part.recipe().build()?.fit_dyn(&task.training_set(), &run)?;
+            Ok(Arc::new(Focus::on(part.view, scorer)))
+        };
+        let fitted = entry.system.parts.iter().map(fit).collect::<Result<Vec<_>>>()?;
         let scales = [PartScale::Best, PartScale::Log { floor: 0.01 }];
         for scale in scales {
-            let alone = |part: &BlendPart| -> Result<Blended> {
-                let part = BlendPart { weight: 1.0, ..part.clone() }.scale(scale);
+            let alone = |(part, scorer): (&RecipePart, &Arc<dyn Scorer>)| -> Result<Blended> {
+                let part = BlendPart::new(scorer.clone(), 1.0).scale(scale).share(part.share);
                 Ok(Blended::new("part", [part])?.pool(entry.system.pool)?)
             };
-            let scaled = fitted.iter().map(alone).collect::<Result<Vec<_>>>()?;
+            let scaled = entry.system.parts.iter().zip(&fitted).map(alone).collect::<Result<Vec<_>>>()?;
             let parts: Vec<&dyn Scorer> = scaled.iter().map(|part| part as &dyn Scorer).collect();
             let columns = Columns::of(task, &parts, entry.system.pool.min(100), &run)?;
             let tuned = columns.tune(&aim(protocol), 300, &run);

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
-use likewise::evaluate::{Ask, Case, Exclusion, Questions, Repeats, Split, Target};
+use likewise::evaluate::{Ask, Case, Exclusion, Questions, RepeatTargets, Split, Target};
 use likewise::recipe::nearest;
 use likewise::*;
 
@@ -159,7 +159,7 @@ pub(crate) fn load(args: &Args) -> Result<Cuts> {
         None => known,
     };
     if let Some(known) = known {
-        questions = questions.repeats(Repeats::NewTo(known));
+        questions = questions.repeats(RepeatTargets::NewTo(known));
     }
     if let Some(catalog) = catalog {
         questions = questions.catalog(Arc::new(catalog));

@@ -36,5 +36,5 @@ pub use metric::{Aggregate, Judged, Metric};
 pub use report::{Aggregated, CompareError, Comparison, Estimate, Report, SegmentReport};
 pub use segment::Segments;
 #[doc(inline)]
-pub use split::{Ask, FitOn, LeftOut, NewItems, NewShoppers, Questions, Repeats, Split, SplitError};
+pub use split::{Ask, FitOn, LeftOut, NewItems, NewShoppers, Questions, RepeatTargets, Split, SplitError};
 pub use task::{Asker, Exclusion, System, Task, TaskError};

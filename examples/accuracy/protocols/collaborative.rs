@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Part;
-use super::anyhow_lite::Result;
 use super::files::{customer, draw, rows, text};
+use super::outcome::Result;
 use likewise::evaluate::{Case, Exclusion, Target, Task};
 use likewise::{DatasetBuilder, Event, EventKind, KindSet, Lineage, Shelf, Timestamp};
 
@@ -15,9 +15,14 @@ pub(crate) fn gowalla(dir: &Path, part: Part) -> Result<Task> {
     let mut builder = DatasetBuilder::new(Lineage::new(1));
     let at = Timestamp::from_secs(0);
     let mut targets: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (row, fields) in rows::<2>(&train, ',').enumerate() {
-        let [user, item] = fields?;
-        if part == Part::Validation && draw(row) < 0.1 {
+    let pairs = rows::<2>(&train, ',').collect::<Result<Vec<_>>>()?;
+    let mut left: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    pairs.iter().for_each(|[user, _]| left.entry(user).or_default().0 += 1);
+    left.values_mut().for_each(|(rows, held)| *held = (*rows / 10).max(1));
+    for (row, [user, item]) in pairs.into_iter().enumerate() {
+        let (rows, held) = left.entry(user).or_default();
+        *rows -= 1;
+        if part == Part::Validation && draw(row) < 0.1 || part == Part::Latest && *rows < *held {
             targets.entry(user).or_default().push(item);
         } else {
             builder.push(&Event::new(customer(user), item, EventKind::View, at))?;

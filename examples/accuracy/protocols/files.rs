@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::anyhow_lite::Result;
+use super::outcome::Result;
 use likewise::{Consented, LawfulBasis, Shopper};
 
 /// The whole text of a `.gz` file.

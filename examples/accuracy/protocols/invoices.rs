@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Part;
-use super::anyhow_lite::Result;
 use super::files::{customer, text};
+use super::outcome::Result;
 use likewise::evaluate::{Case, Exclusion, Target, Task};
 use likewise::{
     AttributeKind, CatalogBuilder, DatasetBuilder, Event, EventKind, ItemRecord, KindSet, Lineage, Shelf, Span,
@@ -36,7 +36,7 @@ pub(crate) fn retail(dir: &Path, part: Part, which: Targets) -> Result<Task> {
     let text = text(&dir.join("online_retail.csv.gz"))?;
     let (lines, descriptions) = lines(&text)?;
     let (cut, end) = match part {
-        Part::Validation => (Timestamp::from_secs(CUT - 30 * 86_400), Timestamp::from_secs(CUT)),
+        Part::Validation | Part::Latest => (Timestamp::from_secs(CUT - 30 * 86_400), Timestamp::from_secs(CUT)),
         Part::Test => (Timestamp::from_secs(CUT), Timestamp::from_secs(i64::from(u32::MAX))),
     };
     let mut builder = DatasetBuilder::new(Lineage::new(3)).as_of(cut.minus(Span::millis(1)));

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Part;
-use super::anyhow_lite::Result;
 use super::files::{customer, rows, text};
+use super::outcome::Result;
 use likewise::evaluate::{Case, Exclusion, Target, Task};
 use likewise::{
     AttributeKind, Catalog, CatalogBuilder, DatasetBuilder, Event, EventKind, ItemRecord, KindSet, Lineage, Shelf,
@@ -31,7 +31,7 @@ pub(crate) fn beauty(dir: &Path, part: Part, fit_on: FitOn) -> Result<Task> {
     // Positions from the end are the clock: the validation item is the day before the test item, whoever the shopper is.
     let day = |len: usize, place: usize| Timestamp::from_secs((1_000_000 + place as i64 - len as i64) * 86_400);
     let (held, fitted) = match (part, fit_on) {
-        (Part::Validation, _) => (2, 2),
+        (Part::Validation | Part::Latest, _) => (2, 2),
         (Part::Test, FitOn::Train) => (1, 2),
         (Part::Test, FitOn::TrainAndValidation) => (1, 1),
     };

@@ -11,11 +11,11 @@ mod shop;
 
 use std::path::Path;
 
-use anyhow_lite::Result;
 use likewise::evaluate::metric::{HitRate, Mrr, Ndcg, Recall};
 use likewise::evaluate::{Metric, Task};
+use outcome::Result;
 
-pub(crate) mod anyhow_lite {
+pub(crate) mod outcome {
     /// Anything that can go wrong while a data set is read.
     pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 }
@@ -25,6 +25,9 @@ pub(crate) mod anyhow_lite {
 pub(crate) enum Part {
     /// The cut of the training part on which parameters are chosen.
     Validation,
+    /// The last rows of each shopper's training part, where they differ from `Validation` (A only): its test part lies
+    /// behind the training part in time, though the split is called random.
+    Latest,
     /// The part whose figure is reported.
     Test,
 }

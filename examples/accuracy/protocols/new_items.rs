@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::anyhow_lite::Result;
 use super::files::{customer, draw, rows, text};
 use super::leave_one_out::attributes;
+use super::outcome::Result;
 use likewise::testing::opinions;
 use likewise::{
     Context, Dataset, DatasetBuilder, Event, EventKind, ItemIdx, Lineage, Scored, Scorer, Shelf, Timestamp, Touch,

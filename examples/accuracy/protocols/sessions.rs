@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Part;
-use super::anyhow_lite::Result;
 use super::files::{rows, text};
+use super::outcome::Result;
 use likewise::evaluate::{Case, Target, Task};
 use likewise::{Dataset, DatasetBuilder, Event, EventKind, Lineage, Shelf, Shopper, Timestamp, Touch};
 
@@ -21,7 +21,7 @@ pub(crate) fn clicks(dir: &Path, part: Part) -> Result<Task> {
     let mut train = read(&train_text)?;
     let test = match part {
         Part::Test => read(&test_text)?,
-        Part::Validation => last_tenth(&mut train),
+        Part::Validation | Part::Latest => last_tenth(&mut train),
     };
     task(&train, &every_position(&test))
 }
@@ -38,7 +38,7 @@ pub(crate) fn sequences(dir: &Path, part: Part) -> Result<Task> {
         train.push((i.to_string(), line.split_whitespace().map(|item| (item, day(i))).collect()));
     }
     let questions: Vec<Question<'_>> = match part {
-        Part::Validation => every_position(&last_tenth(&mut train)),
+        Part::Validation | Part::Latest => every_position(&last_tenth(&mut train)),
         Part::Test => test_text
             .lines()
             .map(|line| {

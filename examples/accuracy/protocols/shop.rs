@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Part;
-use super::anyhow_lite::Result;
 use super::files::{customer, rows, text};
+use super::outcome::Result;
 use likewise::evaluate::{Case, Exclusion, Target, Task};
 use likewise::{DatasetBuilder, Event, EventKind, KindSet, Lineage, Shelf, Timestamp};
 
@@ -25,7 +25,7 @@ pub(crate) fn retailrocket(dir: &Path, part: Part) -> Result<Task> {
                 targets.insert(user, item);
             }
         }
-        Part::Validation => {
+        Part::Validation | Part::Latest => {
             let mut buys: BTreeMap<&str, Vec<(i64, &str)>> = BTreeMap::new();
             for &(user, item, _, at) in events.iter().filter(|e| e.2 == EventKind::Purchase) {
                 buys.entry(user).or_default().push((at, item));

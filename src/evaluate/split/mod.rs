@@ -34,7 +34,7 @@ mod cut;
 mod questions;
 mod write;
 
-pub use questions::{Ask, NewItems, NewShoppers, Questions, Repeats};
+pub use questions::{Ask, NewItems, NewShoppers, Questions, RepeatTargets};
 
 use super::task::{Task, TaskError};
 use crate::dataset::{DatasetBuilder, DatasetError, Log};
@@ -90,7 +90,7 @@ pub struct LeftOut {
     pub new_shoppers: usize,
     /// Questions whose every target was dropped.
     pub without_target: usize,
-    /// Targets dropped as the shopper knew them ([`Repeats::NewTo`]).
+    /// Targets dropped as the shopper knew them ([`RepeatTargets::NewTo`]).
     pub known_targets: usize,
     /// Targets dropped as the data to fit on does not know them ([`NewItems::Drop`]).
     pub unknown_targets: usize,

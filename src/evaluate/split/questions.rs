@@ -27,7 +27,7 @@ pub enum Ask {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Repeats {
+pub enum RepeatTargets {
     /// Yes.
     #[default]
     Keep,
@@ -70,7 +70,7 @@ pub enum NewShoppers {
 pub struct Questions {
     pub(super) ask: Ask,
     pub(super) targets: KindSet,
-    pub(super) repeats: Repeats,
+    pub(super) repeats: RepeatTargets,
     pub(super) new_items: NewItems,
     pub(super) new_shoppers: NewShoppers,
     pub(super) exclude: Vec<Exclusion>,
@@ -82,7 +82,7 @@ impl Default for Questions {
         Self {
             ask: Ask::default(),
             targets: KindSet::INTEREST,
-            repeats: Repeats::default(),
+            repeats: RepeatTargets::default(),
             new_items: NewItems::default(),
             new_shoppers: NewShoppers::default(),
             exclude: Vec::new(),
@@ -106,9 +106,9 @@ impl Questions {
         self
     }
 
-    /// Whether what the shopper knows can be a target (default: [`Repeats::Keep`]).
+    /// Whether what the shopper knows can be a target (default: [`RepeatTargets::Keep`]).
     #[must_use]
-    pub const fn repeats(mut self, repeats: Repeats) -> Self {
+    pub const fn repeats(mut self, repeats: RepeatTargets) -> Self {
         self.repeats = repeats;
         self
     }

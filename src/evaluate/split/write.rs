@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::ask::{Draft, drafts};
 use super::cut::{Row, RowCut};
-use super::{LeftOut, NewItems, NewShoppers, Questions, Repeats, SplitError};
+use super::{LeftOut, NewItems, NewShoppers, Questions, RepeatTargets, SplitError};
 use crate::catalog::Shelf;
 use crate::dataset::{Dataset, DatasetBuilder, KindWeight, Log, Rewriter, weigh};
 use crate::evaluate::case::{Case, Target};
@@ -36,7 +36,7 @@ pub(super) fn task(
         Some(ahead) => drafts(ahead, &ahead.rows().map(|(_, e)| 0..e.len()).collect::<Vec<_>>(), cut.now, questions),
     };
     let mut part = parts(past, &cut.rows);
-    if questions.repeats == Repeats::Forget {
+    if questions.repeats == RepeatTargets::Forget {
         forget(past, &cut.rows, ahead, &drafts, &mut part);
     }
     let ahead = ahead.unwrap_or(past);
@@ -192,7 +192,7 @@ impl<'a> Writer<'a> {
             let learned = item.is_some_and(|item| item.as_usize() < self.fit.n_items());
             if self.questions.new_items == NewItems::Drop && !learned {
                 self.left_out.unknown_targets += 1;
-            } else if let (Repeats::NewTo(kinds), Some(item)) = (self.questions.repeats, item)
+            } else if let (RepeatTargets::NewTo(kinds), Some(item)) = (self.questions.repeats, item)
                 && self.knows(user, session, draft.now, item, kinds)
             {
                 self.left_out.known_targets += 1;

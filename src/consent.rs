@@ -15,6 +15,23 @@ pub enum LawfulBasis {
     LegitimateInterest,
 }
 
+impl LawfulBasis {
+    const NAMES: [(Self, &'static str); 3] =
+        [(Self::Consent, "consent"), (Self::Contract, "contract"), (Self::LegitimateInterest, "legitimate_interest")];
+
+    /// As it is spelled in text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        Self::NAMES[self as usize].1
+    }
+
+    /// Reads [`as_str`](Self::as_str).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.into_iter().find(|(_, known)| *known == name).map(|(basis, _)| basis)
+    }
+}
+
 /// A user id whose owner may be profiled. It is the only key that opens a profile.
 ///
 /// There is no way from a bare `&str` to profile state: [`Shopper::Profiled`], and through it

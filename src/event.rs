@@ -105,6 +105,12 @@ impl EventKind {
         NAMED.into_iter().map(|(kind, _)| kind)
     }
 
+    /// The name of a kind that has one of its own.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn name(self) -> Option<&'static str> {
+        NAMED.get(self.code() as usize).map(|(_, name)| *name)
+    }
+
     /// A dense code: the place in the declaration, custom kinds after the named ones.
     pub(crate) const fn code(self) -> u8 {
         match self {
@@ -335,6 +341,12 @@ impl Channel {
             None if text.eq_ignore_ascii_case("mobile") => Self::App,
             None => Self::Other,
         }
+    }
+
+    /// As it is spelled in text.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        Self::ALL[self as usize].1
     }
 
     pub(crate) const fn code(self) -> u8 {

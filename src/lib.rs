@@ -105,6 +105,7 @@ mod time;
 pub mod catalog;
 pub mod dataset;
 pub mod evaluate;
+pub mod log;
 pub mod rank;
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]

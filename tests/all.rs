@@ -12,6 +12,8 @@ mod catalog_load;
 mod common;
 mod content;
 mod cooccur;
+#[cfg(feature = "sqlite")]
+mod crash;
 mod dataset;
 mod evaluate_cli;
 mod evaluate_metric;
@@ -23,6 +25,7 @@ mod hybrid;
 mod knn;
 mod laws;
 mod linear;
+mod log;
 mod new_items;
 mod params;
 mod popular_in;

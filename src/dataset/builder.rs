@@ -203,7 +203,7 @@ impl DatasetBuilder {
     }
 
     fn take(&mut self, event: &Event<'_>) -> Result<Result<(), RejectReason>, TooManyIds> {
-        if let Err(reason) = self.vet(event) {
+        if let Err(reason) = vet_until(event, self.as_of) {
             return Ok(Err(reason));
         }
         if let Some(id) = event.id.filter(|id| !id.is_empty())
@@ -234,45 +234,6 @@ impl DatasetBuilder {
         let value = event.value.unwrap_or(f32::NAN);
         self.table.push(item, event.kind.code(), event.at.millis(), event.quantity, value, event.channel.code());
         Ok(Ok(()))
-    }
-
-    /// The rules every event must meet, in the order of the fields.
-    fn vet(&self, event: &Event<'_>) -> Result<(), RejectReason> {
-        let id = |field, text: &str| match text.len() {
-            0 => Err(RejectReason::Missing { field }),
-            n if n > MAX_ID_BYTES => Err(RejectReason::IdTooLong { field }),
-            _ => Ok(()),
-        };
-        match event.shopper {
-            Shopper::Profiled(who) => id("user", who.user())?,
-            Shopper::Anonymous { session: "" } => return Err(RejectReason::NoShopper),
-            Shopper::Anonymous { session } => id("session", session)?,
-        }
-        let searched = event.kind == EventKind::Search && event.query.is_some_and(|q| !q.is_empty());
-        if !(searched && event.item.is_empty()) {
-            id("item", event.item)?;
-        }
-        for (field, text) in [("session", event.session), ("id", event.id), ("query", event.query)] {
-            if text.is_some_and(|text| text.len() > MAX_ID_BYTES) {
-                return Err(RejectReason::IdTooLong { field });
-            }
-        }
-        if !YEARS.contains(&event.at.millis()) {
-            return Err(RejectReason::TimeOutOfRange);
-        }
-        if self.as_of.is_some_and(|now| event.at > now) {
-            return Err(RejectReason::InFuture);
-        }
-        if !event.quantity.is_finite() {
-            return Err(RejectReason::BadNumber { field: "quantity" });
-        }
-        if event.quantity <= 0.0 {
-            return Err(RejectReason::BadQuantity);
-        }
-        if event.value.is_some_and(|v| !v.is_finite()) {
-            return Err(RejectReason::BadNumber { field: "value" });
-        }
-        Ok(())
     }
 
     /// The dataset of all events so far; the builder can go on. `O(events log)` time.
@@ -329,4 +290,48 @@ impl DatasetBuilder {
             cancelled: out.cancelled,
         })
     }
+}
+
+/// Whether a dataset could use an event at some time; if not, why.
+pub(crate) fn vet(event: &Event<'_>) -> Result<(), RejectReason> {
+    vet_until(event, None)
+}
+
+/// The rules every event must meet, in the order of the fields.
+fn vet_until(event: &Event<'_>, now: Option<Timestamp>) -> Result<(), RejectReason> {
+    let id = |field, text: &str| match text.len() {
+        0 => Err(RejectReason::Missing { field }),
+        n if n > MAX_ID_BYTES => Err(RejectReason::IdTooLong { field }),
+        _ => Ok(()),
+    };
+    match event.shopper {
+        Shopper::Profiled(who) => id("user", who.user())?,
+        Shopper::Anonymous { session: "" } => return Err(RejectReason::NoShopper),
+        Shopper::Anonymous { session } => id("session", session)?,
+    }
+    let searched = event.kind == EventKind::Search && event.query.is_some_and(|q| !q.is_empty());
+    if !(searched && event.item.is_empty()) {
+        id("item", event.item)?;
+    }
+    for (field, text) in [("session", event.session), ("id", event.id), ("query", event.query)] {
+        if text.is_some_and(|text| text.len() > MAX_ID_BYTES) {
+            return Err(RejectReason::IdTooLong { field });
+        }
+    }
+    if !YEARS.contains(&event.at.millis()) {
+        return Err(RejectReason::TimeOutOfRange);
+    }
+    if now.is_some_and(|now| event.at > now) {
+        return Err(RejectReason::InFuture);
+    }
+    if !event.quantity.is_finite() {
+        return Err(RejectReason::BadNumber { field: "quantity" });
+    }
+    if event.quantity <= 0.0 {
+        return Err(RejectReason::BadQuantity);
+    }
+    if event.value.is_some_and(|v| !v.is_finite()) {
+        return Err(RejectReason::BadNumber { field: "value" });
+    }
+    Ok(())
 }

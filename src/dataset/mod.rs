@@ -21,6 +21,7 @@ pub use summary::{MemoryReport, Summary};
 pub use table::{EventRef, Events};
 pub use weights::{Cancel, EventWeights, KindWeight, Transform};
 
+pub(crate) use builder::vet;
 pub(crate) use log::{Log, Rewriter};
 pub(crate) use matrix::Csr;
 pub(crate) use weights::weigh;

@@ -1,0 +1,138 @@
+//! Which identities belong to which account.
+
+use std::collections::BTreeMap;
+
+use super::LogError;
+use crate::consent::{Consented, LawfulBasis, Shopper};
+use crate::ids::MAX_ID_BYTES;
+
+/// An identity events are recorded under: a profile id, or an anonymous session in a namespace of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Identity {
+    pub(crate) profiled: Space,
+    pub(crate) key: Box<str>,
+}
+
+/// The namespace of an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Space {
+    Profile,
+    Session,
+}
+
+impl Identity {
+    pub(crate) fn of(shopper: Shopper<'_>) -> Self {
+        let (profiled, key) = match shopper {
+            Shopper::Profiled(who) => (Space::Profile, who.user()),
+            Shopper::Anonymous { session } => (Space::Session, session),
+        };
+        Self { profiled, key: key.into() }
+    }
+
+    pub(crate) fn profile(user: &str) -> Self {
+        Self { profiled: Space::Profile, key: user.into() }
+    }
+}
+
+/// Merges: identity → account.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Aliases(BTreeMap<Identity, (Box<str>, LawfulBasis)>);
+
+/// That an id is one.
+pub(crate) fn check_id(field: &'static str, id: &str) -> Result<(), LogError> {
+    if id.is_empty() || id.len() > MAX_ID_BYTES { Err(LogError::BadId { field, got: id.len() }) } else { Ok(()) }
+}
+
+impl Aliases {
+    pub(crate) fn insert(&mut self, from: Identity, into: &str, basis: LawfulBasis) {
+        self.0.insert(from, (into.into(), basis));
+    }
+
+    /// Whom events of `shopper` belong to.
+    pub(crate) fn resolve<'a>(&'a self, shopper: Shopper<'a>) -> Shopper<'a> {
+        if self.0.is_empty() {
+            return shopper;
+        }
+        let mut shopper = shopper;
+        // No circles: `link` sees to that, and a file from elsewhere cannot hold us for longer than its length.
+        for _ in 0..=self.0.len() {
+            let Some((into, basis)) = self.0.get(&Identity::of(shopper)) else { break };
+            shopper = Shopper::Profiled(Consented::new(into, *basis));
+        }
+        shopper
+    }
+
+    /// Whether `from → into` may be added: `false` if it is there already.
+    pub(crate) fn link(&self, from: Shopper<'_>, into: Consented<'_>) -> Result<bool, LogError> {
+        let identity = Identity::of(from);
+        check_id("the identity", &identity.key)?;
+        check_id("the account", into.user())?;
+        if let Some((known, _)) = self.0.get(&identity) {
+            return if **known == *into.user() {
+                Ok(false)
+            } else {
+                Err(LogError::MergedElsewhere { from: identity.key.into() })
+            };
+        }
+        if Identity::of(self.resolve(Shopper::Profiled(into))) == identity {
+            return Err(LogError::Cycle { from: identity.key.into(), into: into.user().to_owned() });
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn unlink(&mut self, from: Shopper<'_>) -> Result<(), LogError> {
+        let identity = Identity::of(from);
+        match self.0.remove(&identity) {
+            Some(_) => Ok(()),
+            None => Err(LogError::NotMerged { from: identity.key.into() }),
+        }
+    }
+
+    /// The identities that belong to `user`, itself first.
+    pub(crate) fn identities(&self, user: &str) -> Vec<Identity> {
+        let mut found = vec![Identity::profile(user)];
+        let mut at = 0;
+        while let Some(account) = found.get(at).cloned() {
+            if account.profiled == Space::Profile {
+                let merged = self.0.iter().filter(|(_, (into, _))| *into == account.key).map(|(from, _)| from.clone());
+                let new: Vec<Identity> = merged.filter(|from| !found.contains(from)).collect();
+                found.extend(new);
+            }
+            at += 1;
+        }
+        found
+    }
+
+    /// Takes away the merges of these identities, also into another account.
+    pub(crate) fn forget(&mut self, identities: &[Identity]) {
+        identities.iter().for_each(|identity| {
+            self.0.remove(identity);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn consented(user: &str) -> Consented<'_> {
+        Consented::new(user, LawfulBasis::Consent)
+    }
+
+    #[test]
+    fn chains_resolve_and_circles_are_refused() {
+        let mut aliases = Aliases::default();
+        let phone = Shopper::Anonymous { session: "phone" };
+        aliases.insert(Identity::of(phone), "old", LawfulBasis::Consent);
+        aliases.insert(Identity::profile("old"), "new", LawfulBasis::Contract);
+        assert_eq!(aliases.resolve(phone), Shopper::Profiled(Consented::new("new", LawfulBasis::Contract)));
+        assert_eq!(aliases.identities("new").len(), 3);
+        let error = aliases.link(Shopper::Profiled(consented("new")), consented("old")).unwrap_err();
+        assert!(matches!(error, LogError::Cycle { .. }), "{error}");
+        assert!(matches!(aliases.link(Shopper::Profiled(consented("a")), consented("a")), Err(LogError::Cycle { .. })));
+        assert!(matches!(aliases.link(phone, consented("new")), Err(LogError::MergedElsewhere { .. })));
+        assert!(!aliases.link(phone, consented("old")).unwrap());
+        // The same text in the other namespace is somebody else.
+        assert!(aliases.link(Shopper::Profiled(consented("phone")), consented("old")).unwrap());
+    }
+}

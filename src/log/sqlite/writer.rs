@@ -1,0 +1,235 @@
+//! The one writing connection of a process, and the transactions its threads share.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use super::super::{Appended, Cursor, Durability, LogError};
+use super::failed;
+use crate::consent::Shopper;
+use crate::dataset::vet;
+use crate::event::Event;
+use crate::time::Timestamp;
+
+const INSERT: &str = "INSERT INTO event \
+    (received, at, user, basis, visitor, item, kind, quantity, value, session, channel, event_id, query) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+/// Asked before an insert that could fail: a failed one would use up a number.
+const KNOWN: &str = "SELECT 1 FROM event WHERE event_id = ?1";
+
+/// Lost transactions whose reason is kept; their threads come for it at once.
+const REMEMBERED: usize = 1024;
+
+/// The writing side. Batches of several threads join one transaction, which whoever comes first commits for all.
+pub(super) struct Writer {
+    conn: Connection,
+    open: Option<Shared>,
+    /// Transactions begun.
+    begun: u64,
+    /// All transactions up to this number are over.
+    settled: u64,
+    /// Those of them that were lost, and why.
+    lost: BTreeMap<u64, String>,
+    /// What `PRAGMA synchronous` says.
+    synced: bool,
+}
+
+/// A transaction that is not committed yet.
+struct Shared {
+    number: u64,
+    synced: bool,
+    batches: u64,
+    events: u64,
+}
+
+/// How a transaction ended.
+pub(super) enum Outcome {
+    Pending,
+    Kept,
+    Lost,
+}
+
+impl Writer {
+    pub(super) fn new(conn: Connection) -> Result<Self, LogError> {
+        conn.pragma_update(None, "synchronous", "FULL").map_err(|e| failed("written", &e))?;
+        Ok(Self { conn, open: None, begun: 0, settled: 0, lost: BTreeMap::new(), synced: true })
+    }
+
+    /// Adds a batch to the transaction of this moment and returns its number.
+    pub(super) fn add(
+        &mut self,
+        batch: &[Event<'_>],
+        received: Timestamp,
+        durability: Durability,
+    ) -> Result<(Appended, u64), LogError> {
+        self.join(durability >= Durability::Disk)?;
+        match self.insert(batch, received) {
+            Ok(appended) => {
+                let number = self.open.as_mut().map_or(0, |tx| {
+                    tx.batches += 1;
+                    tx.events += appended.accepted;
+                    tx.number
+                });
+                Ok((appended, number))
+            }
+            Err(error) => {
+                self.give_up_batch(&error);
+                Err(failed("written", &error))
+            }
+        }
+    }
+
+    fn insert(&mut self, batch: &[Event<'_>], received: Timestamp) -> rusqlite::Result<Appended> {
+        self.conn.prepare_cached("SAVEPOINT batch")?.execute([])?;
+        let mut appended = Appended::default();
+        {
+            let mut known = self.conn.prepare_cached(KNOWN)?;
+            let mut insert = self.conn.prepare_cached(INSERT)?;
+            for (place, event) in batch.iter().enumerate() {
+                if let Err(reason) = vet(event) {
+                    appended.rejected.push((place, reason));
+                    continue;
+                }
+                let id = event.id.filter(|id| !id.is_empty());
+                if let Some(id) = id
+                    && known.exists([id])?
+                {
+                    appended.duplicates += 1;
+                    continue;
+                }
+                let (user, basis, visitor) = match event.shopper {
+                    Shopper::Profiled(who) => (Some(who.user()), Some(who.basis().as_str()), None),
+                    Shopper::Anonymous { session } => (None, None, Some(session)),
+                };
+                let kind = event.kind.name().map_or_else(|| Cow::Owned(event.kind.to_string()), Cow::Borrowed);
+                let (channel, quantity) = (event.channel.as_str(), event.quantity);
+                insert.execute(params![
+                    received.millis(),
+                    event.at.millis(),
+                    user,
+                    basis,
+                    visitor,
+                    event.item,
+                    kind,
+                    quantity,
+                    event.value,
+                    event.session,
+                    channel,
+                    id,
+                    event.query,
+                ])?;
+                appended.accepted += 1;
+            }
+        }
+        appended.end = Cursor::new(last_number(&self.conn)?);
+        self.conn.prepare_cached("RELEASE batch")?.execute([])?;
+        Ok(appended)
+    }
+
+    fn join(&mut self, synced: bool) -> Result<(), LogError> {
+        if self.open.as_ref().is_some_and(|tx| synced && !tx.synced) {
+            self.commit(); // it was begun for batches that ask for less
+        }
+        if self.open.is_some() {
+            return Ok(());
+        }
+        self.begin(synced).map_err(|e| failed("written", &e))?;
+        self.begun += 1;
+        self.open = Some(Shared { number: self.begun, synced, batches: 0, events: 0 });
+        Ok(())
+    }
+
+    fn begin(&mut self, synced: bool) -> rusqlite::Result<()> {
+        if self.synced != synced {
+            self.conn.pragma_update(None, "synchronous", if synced { "FULL" } else { "NORMAL" })?;
+            self.synced = synced;
+        }
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
+    }
+
+    /// After an error: takes the batch out, or notes that the whole transaction is gone.
+    fn give_up_batch(&mut self, why: &rusqlite::Error) {
+        let Some(tx) = &self.open else { return };
+        let whole = self.conn.is_autocommit(); // SQLite rolled everything back, as on a full disk
+        let kept = !whole && self.conn.execute_batch("ROLLBACK TO batch; RELEASE batch").is_ok();
+        if kept && tx.batches > 0 {
+            return;
+        }
+        self.roll_back(why.to_string());
+    }
+
+    fn roll_back(&mut self, why: String) {
+        let Some(tx) = self.open.take() else { return };
+        if !self.conn.is_autocommit() {
+            // If even that fails, the connection rolls back when the next transaction begins.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        self.settled = tx.number;
+        if tx.batches > 0 {
+            self.lost.insert(tx.number, why);
+            while self.lost.len() > REMEMBERED {
+                self.lost.pop_first();
+            }
+        }
+    }
+
+    /// Ends the transaction of this moment, if there is one.
+    pub(super) fn commit(&mut self) {
+        let Some(tx) = &self.open else { return };
+        let commit = || -> rusqlite::Result<()> {
+            self.conn.prepare_cached("UPDATE log SET events = events + ?1")?.execute([tx.events])?;
+            self.conn.prepare_cached("COMMIT")?.execute([]).map(drop)
+        };
+        match commit() {
+            Ok(()) => {
+                self.settled = tx.number;
+                self.open = None;
+            }
+            Err(error) => self.roll_back(error.to_string()),
+        }
+    }
+
+    pub(super) fn outcome(&self, number: u64) -> Outcome {
+        if number > self.settled {
+            Outcome::Pending
+        } else if self.lost.contains_key(&number) {
+            Outcome::Lost
+        } else {
+            Outcome::Kept
+        }
+    }
+
+    /// What a thread whose transaction was lost is told.
+    pub(super) fn why_lost(&self, number: u64) -> LogError {
+        let reason = self.lost.get(&number).cloned().unwrap_or_else(|| "the transaction was lost".to_owned());
+        LogError::Io { action: "written", reason }
+    }
+
+    /// Does something else in a synced transaction of its own.
+    pub(super) fn alone<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, LogError>) -> Result<T, LogError> {
+        self.commit();
+        self.begin(true).map_err(|e| failed("written", &e))?;
+        let done = work(&self.conn).and_then(|done| {
+            self.conn.execute_batch("COMMIT").map_err(|e| failed("written", &e))?;
+            Ok(done)
+        });
+        if done.is_err() && !self.conn.is_autocommit() {
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        done
+    }
+
+    /// The connection outside of any transaction.
+    pub(super) fn idle(&mut self) -> &Connection {
+        self.commit();
+        &self.conn
+    }
+}
+
+/// The number of the latest event ever kept.
+pub(super) fn last_number(conn: &Connection) -> rusqlite::Result<u64> {
+    use rusqlite::OptionalExtension;
+    let mut last = conn.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'event'")?;
+    Ok(last.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
+}

@@ -18,6 +18,7 @@
 //!    [`scorer`] for which to use.
 //! 3. A [`Ranker`] says how opinions are blended, what is filtered, preferred, diversified, and which [`Rule`]s hold.
 //! 4. A [`Snapshot`] joins dataset, [`Catalog`] and ranker; a [`Recommender`] swaps snapshots under running requests.
+//!    [`Live`] does all of that over an event [`log`], while it records.
 //! 5. A [`Request`] names who, where and what is in hand; [`Recommendations`] carry items, scores that add up, reasons
 //!    with evidence, and an account of what ran dry, what rules did and what was not understood.
 //!
@@ -73,6 +74,7 @@
 //! | `json` | yes | JSON lines for events and catalogues; [`recipe`]s (models by name) and the searches of [`tune`] |
 //! | `gzip` | yes | `.gz` files for both |
 //! | `linalg` | no | the exact EASE, which needs the inverse of a large matrix |
+//! | `sqlite` | no | the event log in one SQLite file |
 //! | `testing` | no | the conformance suite for your own scorers, and a synthetic shop |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -156,9 +158,9 @@ pub use scorer::{
 #[cfg(feature = "linalg")]
 pub use scorer::{EaseParams, Keep};
 pub use serve::{
-    Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Placement,
-    Recommendation, Recommendations, Recommender, Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot,
-    SnapshotError, Source, Stage, StageReport,
+    Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Lineup, Live, LiveConfig,
+    LiveError, LiveReport, Placement, Recommendation, Recommendations, Recommender, Recorded, Refit, Refreshed,
+    Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot, SnapshotError, Source, Stage, StageReport,
 };
 #[cfg(feature = "json")]
 pub use source::JsonLines;

@@ -25,6 +25,7 @@ mod hybrid;
 mod knn;
 mod laws;
 mod linear;
+mod live;
 mod log;
 mod new_items;
 mod params;

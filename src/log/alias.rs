@@ -34,9 +34,9 @@ impl Identity {
     }
 }
 
-/// Merges: identity → account.
+/// Which identities belong to which account. A [log](super::EventLog) of your own keeps one of these.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Aliases(BTreeMap<Identity, (Box<str>, LawfulBasis)>);
+pub struct Aliases(BTreeMap<Identity, (Box<str>, LawfulBasis)>);
 
 /// That an id is one.
 pub(crate) fn check_id(field: &'static str, id: &str) -> Result<(), LogError> {
@@ -49,7 +49,8 @@ impl Aliases {
     }
 
     /// Whom events of `shopper` belong to.
-    pub(crate) fn resolve<'a>(&'a self, shopper: Shopper<'a>) -> Shopper<'a> {
+    #[must_use]
+    pub fn resolve<'a>(&'a self, shopper: Shopper<'a>) -> Shopper<'a> {
         if self.0.is_empty() {
             return shopper;
         }
@@ -60,6 +61,17 @@ impl Aliases {
             shopper = Shopper::Profiled(Consented::new(into, *basis));
         }
         shopper
+    }
+
+    /// Notes `from → into`.
+    ///
+    /// # Errors
+    /// As [`EventLog::merge`](super::EventLog::merge).
+    pub fn merge(&mut self, from: Shopper<'_>, into: Consented<'_>) -> Result<(), LogError> {
+        if self.link(from, into)? {
+            self.insert(Identity::of(from), into.user(), into.basis());
+        }
+        Ok(())
     }
 
     /// Whether `from → into` may be added: `false` if it is there already.
@@ -80,7 +92,11 @@ impl Aliases {
         Ok(true)
     }
 
-    pub(crate) fn unlink(&mut self, from: Shopper<'_>) -> Result<(), LogError> {
+    /// Takes `from` out again.
+    ///
+    /// # Errors
+    /// [`LogError::NotMerged`].
+    pub fn unmerge(&mut self, from: Shopper<'_>) -> Result<(), LogError> {
         let identity = Identity::of(from);
         match self.0.remove(&identity) {
             Some(_) => Ok(()),
@@ -101,6 +117,12 @@ impl Aliases {
             at += 1;
         }
         found
+    }
+
+    /// The profiles among them.
+    pub(crate) fn profiles(&self, user: &str) -> Vec<Box<str>> {
+        let identities = self.identities(user).into_iter();
+        identities.filter(|identity| identity.profiled == Space::Profile).map(|identity| identity.key).collect()
     }
 
     /// Takes away the merges of these identities, also into another account.

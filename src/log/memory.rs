@@ -76,7 +76,7 @@ impl EventLog for MemoryLog {
             if let Some(id) = event.id.filter(|id| !id.is_empty())
                 && !inner.ids.insert(id.into())
             {
-                appended.duplicates += 1;
+                appended.duplicates.push(place);
                 continue;
             }
             inner.last += 1;
@@ -119,7 +119,7 @@ impl EventLog for MemoryLog {
 
     fn unmerge(&self, from: Shopper<'_>) -> Result<(), LogError> {
         let mut inner = self.write();
-        inner.aliases.unlink(from)?;
+        inner.aliases.unmerge(from)?;
         inner.epoch += 1;
         Ok(())
     }
@@ -159,6 +159,10 @@ impl EventLog for MemoryLog {
 
     fn check(&self) -> Result<(), LogError> {
         Ok(())
+    }
+
+    fn merges(&self) -> Result<Aliases, LogError> {
+        Ok(self.read().aliases.clone())
     }
 
     fn state(&self) -> Result<LogState, LogError> {

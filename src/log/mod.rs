@@ -27,6 +27,7 @@ mod retention;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+pub use alias::Aliases;
 pub use error::LogError;
 pub use memory::MemoryLog;
 pub use receipt::{Appended, Erasure, Export, ExportedEvent, LogState};
@@ -35,7 +36,7 @@ pub use retention::Retention;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLog;
 
-pub(crate) use owned::OwnedEvent;
+use std::sync::Arc;
 
 use crate::consent::{Consented, Shopper};
 use crate::event::Event;
@@ -150,7 +151,7 @@ impl<'a> Scan<'a> {
 /// let log = MemoryLog::default();
 /// let viewed = Event::new(Shopper::Anonymous { session: "phone-7" }, "mug", EventKind::View, at(10)).id("e1");
 /// log.append(&[viewed], at(10), Durability::Disk)?;
-/// assert_eq!(log.append(&[viewed], at(11), Durability::Disk)?.duplicates, 1); // delivered twice, kept once
+/// assert_eq!(log.append(&[viewed], at(11), Durability::Disk)?.duplicates, [0]); // delivered twice, kept once
 /// log.merge(Shopper::Anonymous { session: "phone-7" }, ann)?; // she logs in
 ///
 /// let mut builder = DatasetBuilder::default();
@@ -222,6 +223,12 @@ pub trait EventLog: Send + Sync {
     /// [`LogError::Damaged`].
     fn check(&self) -> Result<(), LogError>;
 
+    /// The merges of this moment: identity and account, without those that go through another account first.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    fn merges(&self) -> Result<Aliases, LogError>;
+
     /// Where its end is, how much it holds and whether more than appending happened.
     ///
     /// # Errors
@@ -241,3 +248,56 @@ pub trait EventLog: Send + Sync {
         Ok(export)
     }
 }
+
+/// A shared log is a log.
+macro_rules! forward {
+    ($log:ident for $pointer:ty) => {
+        impl<$log: EventLog + ?Sized> EventLog for $pointer {
+            fn append(
+                &self,
+                batch: &[Event<'_>],
+                received: Timestamp,
+                durability: Durability,
+            ) -> Result<Appended, LogError> {
+                (**self).append(batch, received, durability)
+            }
+            fn scan(&self, scan: Scan<'_>, sink: &mut dyn FnMut(Logged<'_>) -> Flow) -> Result<Cursor, LogError> {
+                (**self).scan(scan, sink)
+            }
+            fn merge(&self, from: Shopper<'_>, into: Consented<'_>) -> Result<(), LogError> {
+                (**self).merge(from, into)
+            }
+            fn unmerge(&self, from: Shopper<'_>) -> Result<(), LogError> {
+                (**self).unmerge(from)
+            }
+            fn erase(&self, user: &str) -> Result<Erasure, LogError> {
+                (**self).erase(user)
+            }
+            fn expire(&self, retention: &Retention, now: Timestamp) -> Result<u64, LogError> {
+                (**self).expire(retention, now)
+            }
+            fn sync(&self) -> Result<(), LogError> {
+                (**self).sync()
+            }
+            fn compact(&self) -> Result<(), LogError> {
+                (**self).compact()
+            }
+            fn check(&self) -> Result<(), LogError> {
+                (**self).check()
+            }
+            fn merges(&self) -> Result<Aliases, LogError> {
+                (**self).merges()
+            }
+            fn state(&self) -> Result<LogState, LogError> {
+                (**self).state()
+            }
+            fn export(&self, user: &str) -> Result<Export, LogError> {
+                (**self).export(user)
+            }
+        }
+    };
+}
+
+forward!(L for &L);
+forward!(L for Arc<L>);
+forward!(L for Box<L>);

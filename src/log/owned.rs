@@ -55,9 +55,4 @@ impl OwnedEvent {
         event.query = self.query.as_deref();
         event
     }
-
-    pub(crate) fn heap_bytes(&self) -> usize {
-        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
-        self.key.len() + self.item.len() + text(&self.session) + text(&self.id) + text(&self.query)
-    }
 }

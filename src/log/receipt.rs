@@ -10,7 +10,7 @@ use crate::event::{Channel, EventKind};
 use crate::source::RejectReason;
 use crate::time::Timestamp;
 
-/// What became of a batch: `accepted + duplicates + rejected.len()` is its length.
+/// What became of a batch: `accepted + duplicates.len() + rejected.len()` is its length.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Appended {
@@ -18,8 +18,8 @@ pub struct Appended {
     pub end: Cursor,
     /// Events kept.
     pub accepted: u64,
-    /// Events whose id was there already.
-    pub duplicates: u64,
+    /// The places in the batch of events whose id was there already.
+    pub duplicates: Vec<usize>,
     /// The places in the batch of events that no dataset could use, with the reasons.
     pub rejected: Vec<(usize, RejectReason)>,
 }
@@ -50,6 +50,17 @@ pub struct Erasure {
     pub earliest: Option<Timestamp>,
     /// When the latest had.
     pub latest: Option<Timestamp>,
+}
+
+impl Appended {
+    /// The places in a batch of `len` events that were kept, each with its number in the log.
+    pub(crate) fn kept(&self, len: usize) -> impl Iterator<Item = (usize, Cursor)> {
+        let left_out = |place: &usize| {
+            self.duplicates.binary_search(place).is_ok() || self.rejected.binary_search_by_key(place, |r| r.0).is_ok()
+        };
+        let first = self.end.get() - self.accepted;
+        (0..len).filter(move |place| !left_out(place)).zip(first + 1..).map(|(place, n)| (place, Cursor::new(n)))
+    }
 }
 
 impl Erasure {

@@ -62,7 +62,7 @@ impl Seen {
     }
 
     fn touched<'c>(&'c self, cx: &'c Context<'_>) -> impl Iterator<Item = ItemIdx> + 'c {
-        let session = cx.session().iter().map(|t| (t.item, t.kind, t.at));
+        let session = cx.session().iter().chain(cx.fresh).map(|t| (t.item, t.kind, t.at));
         let stored = cx
             .user
             .into_iter()

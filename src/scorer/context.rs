@@ -33,6 +33,9 @@ pub struct Context<'a> {
     /// What the shopper did, newest first: the session of the request, whole, then the profile's events up to `now`, as
     /// far as the ranker's history limit leaves room. Every item is below [`Shelf::n_items`].
     pub history: &'a [Touch],
+    /// What the shopper did since the dataset was built, newest first, if the request came through a
+    /// [`Live`](crate::Live) recommender. It is in `history` too, among the profile's events.
+    pub fresh: &'a [Touch],
     /// How many touches at the head of `history` came with the request.
     pub session_len: usize,
     /// What is in the basket, distinct, in the order given.
@@ -54,6 +57,7 @@ impl<'a> Context<'a> {
             shelf,
             user: None,
             history: &[],
+            fresh: &[],
             session_len: 0,
             basket: &[],
             context_item: None,

@@ -1,5 +1,6 @@
 //! Learning a scorer from data.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -97,10 +98,37 @@ pub trait DynFit: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`Fit::fit`].
     fn fit_dyn(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Arc<dyn Scorer>, FitError>;
+
+    /// The model for `delta.data()`, given the one fitted on `delta.base()`; a model of another kind is fitted anew. See
+    /// [`Fit::update`].
+    ///
+    /// # Errors
+    /// As [`Fit::fit`].
+    fn update_dyn(
+        &self,
+        model: &dyn Scorer,
+        delta: &Delta<'_>,
+        shelf: Option<&Shelf>,
+        run: &Run<'_>,
+    ) -> Result<Arc<dyn Scorer>, FitError>;
 }
 
 impl<F: Fit> DynFit for F {
     fn fit_dyn(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Arc<dyn Scorer>, FitError> {
         Ok(Arc::new(self.fit(train, run)?))
+    }
+
+    fn update_dyn(
+        &self,
+        model: &dyn Scorer,
+        delta: &Delta<'_>,
+        shelf: Option<&Shelf>,
+        run: &Run<'_>,
+    ) -> Result<Arc<dyn Scorer>, FitError> {
+        let model: &dyn Any = model;
+        Ok(match model.downcast_ref::<F::Model>() {
+            Some(model) => Arc::new(self.update(model, delta, shelf, run)?),
+            None => Arc::new(self.fit(&TrainingSet { data: delta.data(), shelf }, run)?),
+        })
     }
 }

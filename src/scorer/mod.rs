@@ -136,6 +136,7 @@ pub use workspace::Workspace;
 
 pub(crate) use scores::{ItemSet, NOBODY};
 
+use std::any::Any;
 use std::fmt;
 
 use crate::dataset::{Extent, MemoryReport};
@@ -152,7 +153,7 @@ use crate::ids::ItemIdx;
 /// * items at or beyond [`Extent::n_items`] get no opinion, unless it comes from the catalogue alone;
 /// * [`propose`](Scorer::propose) names existing items it has an opinion on, at most `limit`, best first by its own
 ///   score; for a larger `limit`, more of the same list.
-pub trait Scorer: fmt::Debug + Send + Sync + 'static {
+pub trait Scorer: Any + fmt::Debug + Send + Sync {
     /// A short name, unique among the scorers of a ranker.
     fn name(&self) -> &str;
 

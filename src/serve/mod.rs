@@ -2,6 +2,7 @@
 
 mod batch;
 mod explain;
+mod live;
 mod recommender;
 mod render;
 mod request;
@@ -11,6 +12,7 @@ mod snapshot;
 
 pub use batch::{Answer, BatchError, BatchReport};
 pub use explain::{Explained, Fate};
+pub use live::{Lineup, Live, LiveConfig, LiveError, LiveReport, Recorded, Refit, Refreshed};
 pub use recommender::Recommender;
 pub use render::{English, Renderer};
 pub use request::{Request, RequestError, SessionEvent};

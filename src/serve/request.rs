@@ -1,5 +1,6 @@
 //! What a shop asks: who, where, with what in hand, how many.
 
+use super::live::Fresh;
 use crate::catalog::{Select, SelectError};
 use crate::consent::Consented;
 use crate::event::{Channel, EventKind};
@@ -71,6 +72,7 @@ pub struct Request<'a> {
     pub(crate) k: usize,
     pub(crate) offset: usize,
     pub(crate) now: Timestamp,
+    pub(crate) fresh: Option<Fresh<'a>>,
 }
 
 impl<'a> Request<'a> {
@@ -90,6 +92,7 @@ impl<'a> Request<'a> {
             k: 10,
             offset: 0,
             now,
+            fresh: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! From the shop's keys to dense numbers: a request against one snapshot.
 
+use super::live::Base;
 use super::request::{Request, RequestError};
 use super::result::Ignored;
 use super::snapshot::Inner;
@@ -15,6 +16,7 @@ use crate::time::Timestamp;
 pub(crate) struct Resolved {
     user: Option<UserIdx>,
     history: Vec<Touch>,
+    fresh: Vec<Touch>,
     session_len: usize,
     basket: ItemSet,
     context_item: Option<ItemIdx>,
@@ -62,10 +64,30 @@ impl Resolved {
         }
         self.session_len = self.history.len();
         self.user = request.user.and_then(|who| data.user(who.user()));
-        self.ignored.unknown_user = request.user.is_some() && self.user.is_none();
+        self.fresh.clear();
+        if let Some(fresh) = request.fresh {
+            self.user = self.user.filter(|_| fresh.base() == Base::Row);
+            for e in fresh.events().filter(|e| e.at <= request.now) {
+                let Some(item) = shelf.item(data, &e.item) else { continue };
+                let weight =
+                    weigh(&inner.weights[e.kind.code() as usize], e.kind, e.quantity, e.value, e.at, request.now);
+                self.fresh.push(Touch { item, kind: e.kind, at: e.at, weight });
+            }
+            self.fresh.reverse(); // of equal times the later recorded is the newer
+            self.fresh.sort_by_key(|t| std::cmp::Reverse(t.at));
+        }
+        self.ignored.unknown_user = request.user.is_some() && self.user.is_none() && self.fresh.is_empty();
+        let room = inner.ranker.history.saturating_sub(self.session_len);
+        self.history.extend(self.fresh.iter().take(room));
         if let Some(user) = self.user {
-            let room = inner.ranker.history.saturating_sub(self.session_len);
             append_profile(data, &inner.weights, user, request.now, room, &mut self.history);
+        }
+        if !self.fresh.is_empty() {
+            let profile = &mut self.history[self.session_len..];
+            if !profile.is_sorted_by_key(|t| std::cmp::Reverse(t.at)) {
+                profile.sort_by_key(|t| std::cmp::Reverse(t.at));
+            }
+            self.history.truncate(self.session_len + room);
         }
         Ok(())
     }
@@ -74,6 +96,7 @@ impl Resolved {
         let mut cx = Context::new(&inner.dataset, &inner.shelf, request.now);
         cx.user = self.user;
         cx.history = &self.history;
+        cx.fresh = &self.fresh;
         cx.session_len = self.session_len;
         cx.basket = self.basket.items();
         cx.context_item = self.context_item;

@@ -10,6 +10,7 @@ use super::result::{Contribution, Entry, Recommendations, Source};
 use crate::catalog::{Catalog, Shelf};
 use crate::dataset::{Dataset, Extent, KindWeight, MemoryReport};
 use crate::ids::{ItemIdx, Lineage};
+use crate::log::Cursor;
 use crate::rank::{Bound, BoundError, Placed, Query, RankScratch, Ranker, rank};
 use crate::scorer::{NOBODY, ReasonCode, Workspace};
 
@@ -77,6 +78,7 @@ pub struct Snapshot {
 
 pub(crate) struct Inner {
     generation: u64,
+    covers: Cursor,
     pub(crate) dataset: Arc<Dataset>,
     pub(crate) shelf: Shelf,
     pub(crate) ranker: Arc<Ranker>,
@@ -120,7 +122,18 @@ impl Snapshot {
         let bound = Arc::new(Bound::new(&ranker, &dataset, &shelf)?);
         let weights = dataset.weights().by_code();
         let idle = Mutex::default();
-        Ok(Self { inner: Arc::new(Inner { generation: 0, dataset, shelf, ranker, bound, weights, idle }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                generation: 0,
+                covers: Cursor::START,
+                dataset,
+                shelf,
+                ranker,
+                bound,
+                weights,
+                idle,
+            }),
+        })
     }
 
     /// The same with another catalogue: new prices, stock, attributes or items, nothing refitted. Generation 0 until it
@@ -129,8 +142,9 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::new`].
     pub fn with_catalog(&self, catalog: Arc<Catalog>) -> Result<Self, SnapshotError> {
-        let Inner { dataset, shelf, ranker, .. } = &*self.inner;
-        Self::assemble(Arc::clone(dataset), shelf.renewed(dataset, catalog), Arc::clone(ranker))
+        let Inner { dataset, shelf, ranker, covers, .. } = &*self.inner;
+        let next = Self::assemble(Arc::clone(dataset), shelf.renewed(dataset, catalog), Arc::clone(ranker))?;
+        Ok(next.covering(*covers))
     }
 
     /// The same with another ranker: new weights, filters or rules, nothing refitted. Generation 0 until it is published.
@@ -138,16 +152,26 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::new`].
     pub fn with_ranker(&self, ranker: Arc<Ranker>) -> Result<Self, SnapshotError> {
-        let Inner { dataset, shelf, .. } = &*self.inner;
-        Self::assemble(Arc::clone(dataset), shelf.clone(), ranker)
+        let Inner { dataset, shelf, covers, .. } = &*self.inner;
+        Ok(Self::assemble(Arc::clone(dataset), shelf.clone(), ranker)?.covering(*covers))
     }
 
     /// The same under another generation. Copies the 16 bytes an item of the shelf, binds nothing anew.
     pub(crate) fn with_generation(&self, generation: u64) -> Self {
+        self.labelled(generation, self.inner.covers)
+    }
+
+    /// The same, said to hold a log's events up to `covers`.
+    pub(crate) fn covering(&self, covers: Cursor) -> Self {
+        self.labelled(self.inner.generation, covers)
+    }
+
+    fn labelled(&self, generation: u64, covers: Cursor) -> Self {
         let Inner { dataset, shelf, ranker, bound, weights, .. } = &*self.inner;
         Self {
             inner: Arc::new(Inner {
                 generation,
+                covers,
                 dataset: Arc::clone(dataset),
                 shelf: shelf.clone(),
                 ranker: Arc::clone(ranker),
@@ -166,6 +190,12 @@ impl Snapshot {
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.inner.generation
+    }
+
+    /// Up to where in the log its events go, if a [`Live`](crate::Live) recommender made it.
+    #[must_use]
+    pub fn covers(&self) -> Cursor {
+        self.inner.covers
     }
 
     /// The events it serves from.

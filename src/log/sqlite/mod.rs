@@ -46,7 +46,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, params};
 
-use super::alias::{Identity, Space, check_id};
+use super::alias::{Aliases, Identity, Space, check_id};
 use super::{Appended, Cursor, Durability, Erasure, EventLog, LogError, LogState, Logged, Retention, Scan};
 use crate::consent::{Consented, Shopper};
 use crate::event::Event;
@@ -233,6 +233,10 @@ impl EventLog for SqliteLog {
 
     fn check(&self) -> Result<(), LogError> {
         self.reading(reader::check)
+    }
+
+    fn merges(&self) -> Result<Aliases, LogError> {
+        self.reading(reader::aliases)
     }
 
     fn state(&self) -> Result<LogState, LogError> {

@@ -95,7 +95,7 @@ impl Writer {
                 if let Some(id) = id
                     && known.exists([id])?
                 {
-                    appended.duplicates += 1;
+                    appended.duplicates.push(place);
                     continue;
                 }
                 let (user, basis, visitor) = match event.shopper {

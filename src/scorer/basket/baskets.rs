@@ -55,7 +55,7 @@ impl Baskets {
         if let Some(user) = cx.user {
             self.read(cx.dataset.events_of(user).until(cx.now), kinds);
         }
-        let running = cx.session().iter().filter(|t| kinds.contains(t.kind));
+        let running = cx.session().iter().chain(cx.fresh).filter(|t| kinds.contains(t.kind));
         self.sorting.clear();
         self.sorting.extend(running.map(|t| (t.item.get().into(), t.at.millis())));
         self.sort_out();

@@ -1,0 +1,420 @@
+//! A recommender that records while it serves.
+//!
+//! A recorded event counts in the very next request of its shopper: in the history (and so in every scorer linear in it,
+//! and in the fold-in of factor models), in the seen filter, in the baskets. In the counts of everybody else it counts
+//! after the next [`Live::refresh`], which touches only what changed where a model can do that.
+//!
+//! Nothing happens behind the shop's back: no thread, no clock. The shop calls `refresh` when it likes, or gives a thread
+//! to [`Live::keep_fresh`].
+
+mod fresh;
+mod learning;
+mod lineup;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+pub use lineup::{Lineup, Refit};
+
+pub(crate) use fresh::{Base, Fresh};
+
+use super::{Recommendations, Recommender, Request, RequestError, Snapshot, SnapshotError};
+use crate::catalog::Catalog;
+use crate::consent::{Consented, Shopper};
+use crate::dataset::{DatasetError, EventWeights, MemoryReport};
+use crate::event::Event;
+use crate::ids::{Lineage, TooManyIds};
+use crate::log::{Aliases, Appended, Cursor, Durability, Erasure, EventLog, Export, LogError, Retention, Scan};
+use crate::params::Checked;
+use crate::rank::RankerError;
+use crate::run::Run;
+use crate::scorer::{FitError, Workspace};
+use crate::source::Flow;
+use crate::time::{Span, Timestamp};
+use fresh::{FreshEvent, FreshTable};
+use learning::Learning;
+
+/// How a [`Live`] recommender records and learns.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct LiveConfig {
+    lineup: Lineup,
+    catalog: Arc<Catalog>,
+    lineage: Lineage,
+    weights: Checked<EventWeights>,
+    session_gap: Span,
+    retention: Retention,
+    fresh_events: usize,
+}
+
+impl LiveConfig {
+    /// These models; no catalogue, default event weights, no retention window, 500 fresh events a profile.
+    pub fn new(lineup: Lineup) -> Self {
+        Self {
+            lineup,
+            catalog: Arc::default(),
+            lineage: Lineage::default(),
+            weights: Checked::default(),
+            session_gap: Span::minutes(30),
+            retention: Retention::default(),
+            fresh_events: 500,
+        }
+    }
+
+    /// With this catalogue from the start; later ones by [`Live::set_catalog`].
+    pub fn catalog(mut self, catalog: Arc<Catalog>) -> Self {
+        self.catalog = catalog;
+        self
+    }
+
+    /// With numberings named after this one. Give every shop of a process its own.
+    pub const fn lineage(mut self, lineage: Lineage) -> Self {
+        self.lineage = lineage;
+        self
+    }
+
+    /// With these event weights.
+    pub fn weights(mut self, weights: Checked<EventWeights>) -> Self {
+        self.weights = weights;
+        self
+    }
+
+    /// With sessions that end after this long a pause.
+    pub const fn session_gap(mut self, gap: Span) -> Self {
+        self.session_gap = gap;
+        self
+    }
+
+    /// With windows that every refresh enforces, in the log too.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// With at most so many events a profile between two refreshes; of more, the oldest wait for the refresh. At least 1.
+    pub fn fresh_events(mut self, at_most: usize) -> Self {
+        self.fresh_events = at_most.max(1);
+        self
+    }
+}
+
+/// Why a live recommender could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LiveError {
+    /// The log could not.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A model could not be fitted. The last snapshot is served on.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// The log holds more than a dataset can.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A numbering is full.
+    #[error(transparent)]
+    Full(#[from] TooManyIds),
+    /// The lineup's ranker cannot be built.
+    #[error(transparent)]
+    Ranker(#[from] RankerError),
+    /// Dataset, catalogue and ranker do not fit together.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+}
+
+/// What recording did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recorded {
+    /// What became of each event.
+    pub appended: Appended,
+    /// Events the served snapshot does not hold yet: how far it lags behind the log. Refresh when it grows.
+    pub lag: u64,
+}
+
+/// What a refresh did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refreshed {
+    /// The generation that is served now.
+    pub generation: u64,
+    /// Up to where in the log it goes.
+    pub covers: Cursor,
+    /// Events that came in.
+    pub events: u64,
+    /// Models that were fitted or updated; the others serve on as they were.
+    pub models: usize,
+    /// Events that retention took away.
+    pub expired: u64,
+}
+
+/// What is held in memory between refreshes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LiveReport {
+    /// Profiles with fresh events.
+    pub profiles: usize,
+    /// Fresh events.
+    pub events: usize,
+    /// Bytes by part, the served snapshot included.
+    pub memory: MemoryReport,
+}
+
+/// A recommender over an [`EventLog`]: records, serves, refreshes, forgets.
+///
+/// Requests take the served snapshot and the shopper's fresh events, both in memory, and wait for nobody. Recording
+/// takes the log's append and a push. A refresh fits outside of all locks that readers or recorders take; two refreshes
+/// wait for each other.
+///
+/// # Example
+/// ```
+/// use likewise::log::{Durability, MemoryLog};
+/// use likewise::*;
+///
+/// let day = |d: i64| Timestamp::from_secs(d * 86_400);
+/// let who = |user| Consented::new(user, LawfulBasis::Contract);
+/// let buy = |user, item, d| Event::new(Shopper::Profiled(who(user)), item, EventKind::Purchase, day(d));
+/// let together = CoOccurrenceParams { unit: PairUnit::Shopper, min_support: 1, ..CoOccurrenceParams::co_purchase() };
+/// let lineup = Lineup::new().model(together.check()?, 1.0, Refit::EveryRefresh);
+/// let shop = Live::open(MemoryLog::default(), LiveConfig::new(lineup), day(0), &Run::new(1))?;
+/// let history = [buy("ann", "tea", 1), buy("ann", "mug", 1), buy("bob", "mug", 2), buy("bob", "saw", 2)];
+/// shop.record(&history, day(2), Durability::Disk)?;
+/// shop.refresh(day(3), &Run::new(1))?;
+///
+/// let eve = Request::profiled(who("eve"), day(4));
+/// assert_eq!(shop.recommend(&eve)?.len(), 0); // nobody knows her
+/// shop.record(&[buy("eve", "tea", 4)], day(4), Durability::Disk)?;
+/// assert_eq!(shop.recommend(&eve)?.ids().next(), Some("mug")); // the very next request
+/// shop.forget("eve")?;
+/// assert_eq!(shop.recommend(&eve)?.len(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Live<L> {
+    log: L,
+    config: LiveConfig,
+    recommender: Recommender,
+    fresh: FreshTable,
+    aliases: RwLock<Aliases>,
+    learning: Mutex<Learning>,
+    catalog: RwLock<Arc<Catalog>>,
+}
+
+impl<L: EventLog> Live<L> {
+    /// Reads the log, fits every model and serves.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub fn open(log: L, config: LiveConfig, now: Timestamp, run: &Run<'_>) -> Result<Self, LiveError> {
+        let mut learning = Learning::default();
+        let next = learning.next(&log, &config, &config.catalog, now, run, Stale::All)?;
+        let aliases = RwLock::new(log.merges()?);
+        let catalog = RwLock::new(Arc::clone(&config.catalog));
+        let fresh = FreshTable::new(config.fresh_events);
+        let recommender = Recommender::new(next.snapshot);
+        Ok(Self { log, config, recommender, fresh, aliases, learning: Mutex::new(learning), catalog })
+    }
+
+    /// The log.
+    pub const fn log(&self) -> &L {
+        &self.log
+    }
+
+    /// The handle to what is served; it does not see fresh events.
+    pub const fn recommender(&self) -> &Recommender {
+        &self.recommender
+    }
+
+    /// Keeps the events and makes them count in the next requests of their shoppers. What it acknowledges is as safe as
+    /// `durability` says.
+    ///
+    /// # Errors
+    /// [`LiveError::Log`]; then nothing of the batch was kept.
+    pub fn record(&self, batch: &[Event<'_>], now: Timestamp, durability: Durability) -> Result<Recorded, LiveError> {
+        // Held over the append, so that a merge or an erasure comes wholly before or wholly behind it.
+        let aliases = self.aliases.read().unwrap_or_else(PoisonError::into_inner);
+        let appended = self.log.append(batch, now, durability)?;
+        for (place, cursor) in appended.kept(batch.len()) {
+            let event = &batch[place];
+            if let Shopper::Profiled(who) = aliases.resolve(event.shopper)
+                && !event.item.is_empty()
+            {
+                self.fresh.push(who.user(), FreshEvent::new(cursor, event));
+            }
+        }
+        drop(aliases);
+        let lag = appended.end.get().saturating_sub(self.recommender.snapshot().covers().get());
+        Ok(Recorded { appended, lag })
+    }
+
+    /// Answers a request, the shopper's fresh events included.
+    ///
+    /// # Errors
+    /// As [`Snapshot::recommend`].
+    pub fn recommend(&self, request: &Request<'_>) -> Result<Recommendations, RequestError> {
+        self.answer(request, |snapshot, request| snapshot.recommend(request))
+    }
+
+    /// The same with the caller's workspace.
+    ///
+    /// # Errors
+    /// As [`Snapshot::recommend`].
+    pub fn recommend_with(&self, request: &Request<'_>, ws: &mut Workspace) -> Result<Recommendations, RequestError> {
+        self.answer(request, |snapshot, request| snapshot.recommend_with(request, ws))
+    }
+
+    /// Calls `ask` with the served snapshot and the request, which carries the shopper's fresh events: the way to
+    /// [`Snapshot::explain`] and everything else a snapshot does.
+    pub fn answer<T>(&self, request: &Request<'_>, ask: impl FnOnce(&Snapshot, &Request<'_>) -> T) -> T {
+        // The fresh events first: a snapshot taken later may know some of them (and says which), one taken earlier could
+        // miss what the table no longer holds.
+        let fresh = request.user.and_then(|who| self.fresh.get(who.user()));
+        let snapshot = self.recommender.snapshot();
+        let fresh = fresh.as_deref().map(|profile| Fresh::new(profile, snapshot.covers()));
+        ask(&snapshot, &Request { fresh, ..*request })
+    }
+
+    /// Takes in what the log holds, fits what is stale and serves the result. Enforces retention first.
+    ///
+    /// # Errors
+    /// [`LiveError`]; the last snapshot is served on.
+    pub fn refresh(&self, now: Timestamp, run: &Run<'_>) -> Result<Refreshed, LiveError> {
+        self.renew(now, run, Stale::ByPolicy)
+    }
+
+    /// [`refresh`](Live::refresh), with every model fitted anew.
+    ///
+    /// # Errors
+    /// As [`refresh`](Live::refresh).
+    pub fn refit(&self, now: Timestamp, run: &Run<'_>) -> Result<Refreshed, LiveError> {
+        self.renew(now, run, Stale::All)
+    }
+
+    fn renew(&self, now: Timestamp, run: &Run<'_>, stale: Stale) -> Result<Refreshed, LiveError> {
+        let mut learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        let expired = if self.config.retention == Retention::default() {
+            0
+        } else {
+            self.log.expire(&self.config.retention, now)?
+        };
+        let catalog = Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner));
+        let next = learning.next(&self.log, &self.config, &catalog, now, run, stale)?;
+        let covers = next.snapshot.covers();
+        let generation = self.recommender.publish(next.snapshot);
+        self.fresh.settle(covers, learning.epoch());
+        Ok(Refreshed { generation, covers, events: next.events, models: next.models, expired })
+    }
+
+    /// Refreshes until `pause` says [`Flow::Stop`]: called after each refresh with what it did, it sleeps, waits for a
+    /// signal or for enough [lag](Recorded::lag). The shop gives the thread and the clock.
+    ///
+    /// # Errors
+    /// The first error of a refresh; the last snapshot is served on, and the loop may be called again.
+    pub fn keep_fresh(
+        &self,
+        run: &Run<'_>,
+        mut clock: impl FnMut() -> Timestamp,
+        mut pause: impl FnMut(&Refreshed) -> Flow,
+    ) -> Result<(), LiveError> {
+        while pause(&self.refresh(clock(), run)?) == Flow::Continue {}
+        Ok(())
+    }
+
+    /// Serves another catalogue at once; nothing is refitted.
+    ///
+    /// # Errors
+    /// [`LiveError::Snapshot`] when the ranker asks for an attribute it does not have.
+    pub fn set_catalog(&self, catalog: Arc<Catalog>) -> Result<u64, LiveError> {
+        // No refresh may publish the old catalogue behind our back.
+        let _learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self.recommender.snapshot().with_catalog(Arc::clone(&catalog))?;
+        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog;
+        Ok(self.recommender.publish(next))
+    }
+
+    /// Notes that `from` is the account `into`: what either did counts for the account from the next request on, and in
+    /// the counts after the next refresh.
+    ///
+    /// # Errors
+    /// As [`EventLog::merge`].
+    pub fn merge(&self, from: Shopper<'_>, into: Consented<'_>) -> Result<(), LiveError> {
+        let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
+        self.log.merge(from, into)?;
+        *aliases = self.log.merges()?;
+        if let Shopper::Profiled(who) = from {
+            self.fresh.replace(who.user(), Vec::new(), self.log.state()?.epoch);
+        }
+        self.reread(aliases.resolve(Shopper::Profiled(into)))
+    }
+
+    /// Takes a merge back, exactly; both are themselves again from the next request on.
+    ///
+    /// # Errors
+    /// As [`EventLog::unmerge`].
+    pub fn unmerge(&self, from: Shopper<'_>) -> Result<(), LiveError> {
+        let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
+        let before = aliases.clone();
+        self.log.unmerge(from)?;
+        *aliases = self.log.merges()?;
+        self.reread(before.resolve(from))?;
+        self.reread(from)
+    }
+
+    /// Makes what the log says of a profile all there is of it, until the next refresh. `O(its events)`.
+    fn reread(&self, shopper: Shopper<'_>) -> Result<(), LiveError> {
+        let Shopper::Profiled(who) = shopper else { return Ok(()) };
+        let until = self.log.state()?.epoch;
+        let mut events = Vec::new();
+        self.log.scan(Scan::all().of(who.user()), &mut |logged| {
+            if !logged.event.item.is_empty() {
+                events.push(FreshEvent::new(logged.cursor, &logged.event));
+            }
+            Flow::Continue
+        })?;
+        self.fresh.replace(who.user(), events, until);
+        Ok(())
+    }
+
+    /// Erases a shopper: gone from the next result at once, from the log and its files now, from counts and factors at the
+    /// next refresh, which rebuilds all of them without the shopper. Returns the log's certificate.
+    ///
+    /// # Errors
+    /// As [`EventLog::erase`].
+    pub fn forget(&self, user: &str) -> Result<Erasure, LiveError> {
+        let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
+        let profiles = aliases.profiles(user);
+        let erasure = self.log.erase(user)?;
+        *aliases = self.log.merges()?;
+        let until = self.log.state()?.epoch;
+        profiles.iter().for_each(|profile| self.fresh.replace(profile, Vec::new(), until));
+        Ok(erasure)
+    }
+
+    /// Everything held about a shopper.
+    ///
+    /// # Errors
+    /// As [`EventLog::export`].
+    pub fn export(&self, user: &str) -> Result<Export, LiveError> {
+        Ok(self.log.export(user)?)
+    }
+
+    /// What is held in memory.
+    #[must_use]
+    pub fn report(&self) -> LiveReport {
+        let (profiles, events) = self.fresh.len();
+        let memory = self.recommender.snapshot().memory_report().with("fresh events", self.fresh.heap_bytes());
+        LiveReport { profiles, events, memory }
+    }
+}
+
+/// Which models a refresh fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stale {
+    ByPolicy,
+    All,
+}
+
+impl<L: fmt::Debug> fmt::Debug for Live<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").field("log", &self.log).field("serving", &self.recommender).finish_non_exhaustive()
+    }
+}

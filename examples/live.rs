@@ -39,7 +39,7 @@ fn serve(file: &Path) -> Result<()> {
     if log.state()?.events == 0 {
         let shop = SyntheticShop::new(ShopParams { events: 50_000, ..ShopParams::default() }.check()?);
         let started = Instant::now();
-        let kept = fill(&log, shop, now)?;
+        let kept = fill(&log, &shop, now)?;
         println!("{kept} events appended one by one in {:.2} s, then synced", started.elapsed().as_secs_f64());
     }
     drop(log); // ... and dies

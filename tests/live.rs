@@ -270,13 +270,13 @@ fn no_reader_sees_half_a_swap() {
     let live = Arc::new(open(LiveConfig::new(lineup())));
     let (stop, reads) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
-        for reader in 0..4 {
+        for user in &USERS[..4] {
             let (live, stop, reads) = (&live, &stop, &reads);
             scope.spawn(move || {
                 let mut last = 0;
                 let mut ws = Workspace::default();
                 while !stop.load(Ordering::Relaxed) {
-                    let request = Request::profiled(who(USERS[reader]), at(10_000)).k(5);
+                    let request = Request::profiled(who(user), at(10_000)).k(5);
                     let list = live.recommend_with(&request, &mut ws).unwrap();
                     assert!(list.generation() >= last, "generations do not go back");
                     last = list.generation();

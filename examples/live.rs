@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use likewise::log::{Durability, EventLog, SqliteLog};
+use likewise::log::{Durability, EventLog, Scan, SqliteLog};
 use likewise::testing::{ShopParams, SyntheticShop};
 use likewise::*;
 
@@ -32,16 +32,20 @@ fn config() -> Result<LiveConfig> {
 
 fn serve(file: &Path) -> Result<()> {
     let run = Run::new(42);
-    let now = Timestamp::from_secs(1_800_000_000);
 
     // Yesterday: a process fills the log.
     let log = SqliteLog::open(file)?;
     if log.state()?.events == 0 {
         let shop = SyntheticShop::new(ShopParams { events: 50_000, ..ShopParams::default() }.check()?);
         let started = Instant::now();
-        let kept = fill(&log, &shop, now)?;
+        let kept = fill(&log, &shop)?;
         println!("{kept} events appended one by one in {:.2} s, then synced", started.elapsed().as_secs_f64());
     }
+    let mut now = Timestamp::MIN;
+    log.scan(Scan::all(), &mut |logged| {
+        now = now.max(logged.event.at);
+        Flow::Continue
+    })?;
     drop(log); // ... and dies
 
     // Today: another opens the log and serves.
@@ -79,11 +83,11 @@ fn serve(file: &Path) -> Result<()> {
 }
 
 /// Appends everything `source` offers.
-fn fill(log: &SqliteLog, mut source: impl EventSource, now: Timestamp) -> Result<u64> {
+fn fill(log: &SqliteLog, mut source: impl EventSource) -> Result<u64> {
     let (mut kept, mut failed) = (0, None);
     source.for_each(&mut |offered| {
         let Ok(event) = offered.event else { return Flow::Continue };
-        match log.append(&[event], now, Durability::Os) {
+        match log.append(&[event], event.at, Durability::Os) {
             Ok(appended) => kept += appended.accepted,
             Err(error) => failed = Some(error),
         }

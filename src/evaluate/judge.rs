@@ -18,22 +18,22 @@ use crate::scorer::{DynFit, FitError, Scorer};
 ///
 /// # Example
 /// ```
-/// use likewise::evaluate::{Evaluation, Questions, Segments, Split};
+/// use likewise::evaluate::{Ask, Evaluation, Questions, Segments, Split};
 /// use likewise::testing::{ShopParams, SyntheticShop};
-/// use likewise::{CoOccurrenceParams, DatasetBuilder, PopularityParams, Run, Validate};
+/// use likewise::{DatasetBuilder, PopularityParams, Run, TransitionParams, Validate};
 /// # let shop = SyntheticShop::new(ShopParams { items: 200, events: 20_000, ..ShopParams::default() }.check()?);
 /// # let mut log = DatasetBuilder::default();
 /// # log.ingest(&shop)?;
-/// let task = Split::fraction(0.8).task(&log, &Questions::default())?;
+/// let task = Split::fraction(0.8).task(&log, &Questions::default().ask(Ask::NextItem))?;
 /// let evaluation = Evaluation::at(10).segments(Segments::by_history(&[0, 5, 20]));
 /// let run = Run::new(42);
 /// let popular = evaluation.fit_and_judge(&task, &PopularityParams::default().check()?, &run)?;
-/// let together = evaluation.fit_and_judge(&task, &CoOccurrenceParams::default().check()?, &run)?;
-/// let report = together.report(&run);
+/// let next = evaluation.fit_and_judge(&task, &TransitionParams::next_item().check()?, &run)?;
+/// let report = next.report(&run);
 /// let ndcg = report.metric("ndcg@10").unwrap();
 /// assert!(ndcg.low <= ndcg.mean && ndcg.mean <= ndcg.high);
-/// let better = together.compare(&popular, &run)?;
-/// assert!(better[1].metric == "ndcg@10" && (0.0..=1.0).contains(&better[1].p_value));
+/// let better = &next.compare(&popular, &run)?[1]; // items are viewed after their partners in this shop
+/// assert!(better.metric == "ndcg@10" && better.low > Some(0.0) && better.p_value < 0.01, "{better:?}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -1,4 +1,7 @@
 //! Training sessions, the newest first, and who met whom.
+//!
+//! What a request walks is kept compact: each item's sessions are cut at the `recent` newest, since no request looks at
+//! older ones, and where no formula asks for places a session's row holds its distinct items and nothing else.
 
 use std::cmp::Reverse;
 
@@ -8,30 +11,56 @@ use crate::ids::{ItemIdx, UserIdx};
 use crate::run::{Cancelled, Run};
 use crate::time::Timestamp;
 
-/// Sessions numbered by recency, 0 the newest, so that "the `m` most recent" of any set is its head. 9 bytes an event,
-/// 24 a session, 16 an item.
+/// What is kept of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Every click, in order.
+    Clicks,
+    /// Its distinct items, in the order of the last click on each.
+    Distinct,
+}
+
+/// Sessions numbered by recency, 0 the newest, so that "the `m` most recent" of any set is its head. 5 bytes a click (4
+/// where rows are distinct items), 4 a posting, a session and an item.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct SessionIndex {
     /// Where each session's clicks begin, and where the last one's end.
     starts: Vec<u32>,
     clicks: Vec<ItemIdx>,
-    /// Whether a click is the session's last on its item.
+    /// Whether a click is the session's last on its item; empty where all are.
     last: Vec<bool>,
-    /// Distinct items of each session.
-    sizes: Vec<u32>,
-    times: Vec<Timestamp>,
     /// Where the sessions of each item begin, and where the last one's end.
     item_starts: Vec<u32>,
-    /// The sessions that hold the item, newest first.
+    /// The newest sessions that hold the item, newest first.
     holders: Vec<u32>,
+}
+
+/// What a fit wants to know of the sessions, and a request does not.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Distinct items of each session.
+    pub(super) sizes: Vec<u32>,
+    pub(super) times: Vec<Timestamp>,
     /// Clicks on each item.
-    n_clicks: Vec<u32>,
+    pub(super) clicks: Vec<u32>,
+    /// Sessions with each item.
+    pub(super) holders: Vec<u32>,
+    /// (Session, distinct item) pairs.
+    pub(super) pairs: u64,
 }
 
 impl SessionIndex {
-    /// Of all sessions with a click of `kinds` on at most `longest` distinct items. A session's time is that of its last
-    /// click; of equal times, the session that came later in the dataset counts as newer.
-    pub(super) fn build(data: &Dataset, kinds: KindSet, longest: usize, run: &Run<'_>) -> Result<Self, Cancelled> {
+    /// Of all sessions with a click of `kinds` on at most `longest` distinct items; of each item's sessions the newest
+    /// `recent`. A session's time is that of its last click; of equal times, the session that came later in the dataset
+    /// counts as newer.
+    pub(super) fn build(
+        data: &Dataset,
+        kinds: KindSet,
+        longest: usize,
+        recent: usize,
+        rows: Rows,
+        run: &Run<'_>,
+    ) -> Result<(Self, Facts), Cancelled> {
         let mut found = Found::default();
         let (mut clicks, mut met) = (Vec::new(), Vec::new());
         for row in 0..data.n_rows() as u32 {
@@ -58,35 +87,33 @@ impl SessionIndex {
                 }
             }
         }
-        Ok(found.indexed(data.n_items()))
+        Ok(found.indexed(data.n_items(), recent, rows))
     }
 
     pub(super) fn n_sessions(&self) -> usize {
-        self.times.len()
+        self.starts.len().saturating_sub(1)
     }
 
-    /// (Session, distinct item) pairs.
-    pub(super) fn n_pairs(&self) -> usize {
-        self.holders.len()
-    }
-
-    /// The items clicked in a session, oldest first, each with whether it is the last click on its item.
+    /// The items of a session, oldest click first, each with whether it is the last click on its item; no such flags
+    /// where all are.
     #[inline]
     pub(super) fn clicks(&self, session: u32) -> (&[ItemIdx], &[bool]) {
         let range = self.starts[session as usize] as usize..self.starts[session as usize + 1] as usize;
-        (&self.clicks[range.clone()], &self.last[range])
+        (&self.clicks[range.clone()], self.last.get(range).unwrap_or_default())
     }
 
-    /// Distinct items of a session.
-    pub(super) fn size(&self, session: usize) -> u32 {
-        self.sizes[session]
+    /// The items of a session.
+    #[inline]
+    pub(super) fn row(&self, session: u32) -> &[ItemIdx] {
+        &self.clicks[self.starts[session as usize] as usize..self.starts[session as usize + 1] as usize]
     }
 
-    pub(super) fn time(&self, session: usize) -> Timestamp {
-        self.times[session]
+    /// The most items in a row.
+    pub(super) fn longest_row(&self) -> usize {
+        self.starts.windows(2).map(|ends| (ends[1] - ends[0]) as usize).max().unwrap_or(0)
     }
 
-    /// The sessions that hold `item`, newest first; none for an unknown item.
+    /// The newest sessions that hold `item`, newest first; none for an unknown item.
     #[inline]
     pub(super) fn holders(&self, item: ItemIdx) -> &[u32] {
         match (self.item_starts.get(item.as_usize()), self.item_starts.get(item.as_usize() + 1)) {
@@ -95,17 +122,9 @@ impl SessionIndex {
         }
     }
 
-    /// Clicks on `item`, below the number of items.
-    pub(super) fn n_clicks(&self, item: usize) -> u32 {
-        self.n_clicks[item]
-    }
-
     pub(super) fn heap_bytes(&self) -> usize {
-        let words = [&self.starts, &self.sizes, &self.item_starts, &self.holders, &self.n_clicks];
-        words.iter().map(|v| v.capacity() * 4).sum::<usize>()
-            + self.clicks.capacity() * 4
-            + self.last.capacity()
-            + self.times.capacity() * 8
+        let words = [&self.starts, &self.item_starts, &self.holders];
+        words.iter().map(|v| v.capacity() * 4).sum::<usize>() + self.clicks.capacity() * 4 + self.last.capacity()
     }
 }
 
@@ -126,50 +145,68 @@ impl Found {
         self.times.push(time);
     }
 
-    fn indexed(self, n_items: usize) -> SessionIndex {
+    fn indexed(self, n_items: usize, recent: usize, rows: Rows) -> (SessionIndex, Facts) {
         let mut order: Vec<u32> = (0..self.ends.len() as u32).collect();
         order.sort_unstable_by_key(|&s| Reverse((self.times[s as usize], s)));
-        let mut index = SessionIndex {
-            starts: Vec::with_capacity(order.len() + 1),
-            clicks: Vec::with_capacity(self.clicks.len()),
-            last: vec![false; self.clicks.len()],
+        let mut facts = Facts {
             sizes: order.iter().map(|&s| self.sizes[s as usize]).collect(),
             times: order.iter().map(|&s| self.times[s as usize]).collect(),
-            item_starts: vec![0; n_items + 1],
+            clicks: vec![0; n_items],
+            holders: vec![0; n_items],
+            pairs: self.sizes.iter().map(|&size| u64::from(size)).sum(),
+        };
+        let kept = if rows == Rows::Clicks { self.clicks.len() } else { facts.pairs as usize };
+        let mut index = SessionIndex {
+            starts: Vec::with_capacity(order.len() + 1),
+            clicks: Vec::with_capacity(kept),
+            last: Vec::with_capacity(if rows == Rows::Clicks { kept } else { 0 }),
+            item_starts: Vec::with_capacity(n_items + 1),
             holders: Vec::new(),
-            n_clicks: vec![0; n_items],
         };
         index.starts.push(0);
-        // The newest session an item was met in so far, plus one.
-        let mut met = vec![0u32; n_items];
+        // The newest session an item was met in so far, plus one; and the row at hand, newest click first.
+        let (mut met, mut row) = (vec![0u32; n_items], Vec::new());
         for (new, &old) in (1u32..).zip(&order) {
             let from = if old == 0 { 0 } else { self.ends[old as usize - 1] };
-            index.clicks.extend_from_slice(&self.clicks[from as usize..self.ends[old as usize] as usize]);
-            let (start, end) = (index.starts[new as usize - 1] as usize, index.clicks.len());
-            for click in (start..end).rev() {
-                let item = index.clicks[click].as_usize();
-                index.n_clicks[item] += 1;
-                if std::mem::replace(&mut met[item], new) != new {
-                    index.last[click] = true;
-                    index.item_starts[item + 1] += 1;
+            row.clear();
+            for &item in self.clicks[from as usize..self.ends[old as usize] as usize].iter().rev() {
+                facts.clicks[item.as_usize()] += 1;
+                let last = std::mem::replace(&mut met[item.as_usize()], new) != new;
+                facts.holders[item.as_usize()] += u32::from(last);
+                row.push((item, last));
+            }
+            for &(item, last) in row.iter().rev().filter(|click| rows == Rows::Clicks || click.1) {
+                index.clicks.push(item);
+                if rows == Rows::Clicks {
+                    index.last.push(last);
                 }
             }
-            index.starts.push(end as u32);
+            index.starts.push(index.clicks.len() as u32);
         }
-        for item in 0..n_items {
-            index.item_starts[item + 1] += index.item_starts[item];
+        index.post(&facts.holders, u32::try_from(recent).unwrap_or(u32::MAX));
+        (index, facts)
+    }
+}
+
+impl SessionIndex {
+    /// Lists the newest `recent` sessions of each item.
+    fn post(&mut self, holders: &[u32], recent: u32) {
+        let mut end = 0;
+        self.item_starts.push(0);
+        for &holders in holders {
+            end += holders.min(recent);
+            self.item_starts.push(end);
         }
-        let mut next = index.item_starts.clone();
-        index.holders = vec![0; index.item_starts[n_items] as usize];
-        for session in 0..order.len() {
-            for click in index.starts[session] as usize..index.starts[session + 1] as usize {
-                if index.last[click] {
-                    let slot = &mut next[index.clicks[click].as_usize()];
-                    index.holders[*slot as usize] = session as u32;
-                    *slot += 1;
+        let mut next = self.item_starts.clone();
+        self.holders = vec![0; end as usize];
+        for session in 0..self.n_sessions() {
+            for click in self.starts[session] as usize..self.starts[session + 1] as usize {
+                let item = self.clicks[click].as_usize();
+                if self.last.get(click).is_none_or(|&last| last) && next[item] < self.item_starts[item + 1] {
+                    self.holders[next[item] as usize] = session as u32;
+                    next[item] += 1;
                 }
             }
         }
-        index
     }
 }

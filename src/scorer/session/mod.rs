@@ -31,14 +31,20 @@
 //! The running session is that of the request, the item of the page at hand first if it is not its newest; without one,
 //! the latest session of the profile. Items unknown to the training keep their place, and say nothing.
 //!
-//! Cost: fit sorts the sessions by time and walks the clicks twice; memory 9 bytes a click and 28 a session. A query walks the
-//! sessions that share an item (at most `recent` an item) and the clicks of `neighbours` sessions. An update is a refit.
+//! Cost: fit sorts the sessions by time and walks the clicks twice; memory 9 bytes a click (8 a distinct item where no
+//! formula asks for places) and 8 a session. A query walks the sessions that share an item (at most `recent` an item) and
+//! the clicks of `neighbours` sessions. An update is a refit.
 
+mod best;
 mod index;
+mod neighbours;
 mod params;
 mod query;
 
 pub use params::{NextClick, PlaceWeight, Rarity, SessionKnnParams, StepDecay};
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::{
     Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet,
@@ -48,7 +54,8 @@ use crate::dataset::{Extent, MemoryReport};
 use crate::ids::ItemIdx;
 use crate::params::Checked;
 use crate::run::Run;
-use index::SessionIndex;
+use crate::time::Timestamp;
+use index::{Rows, SessionIndex};
 
 /// What followed in sessions like the running one. Fitted from [`SessionKnnParams`].
 ///
@@ -74,13 +81,19 @@ pub struct SessionKnn {
     params: SessionKnnParams,
     extent: Extent,
     index: SessionIndex,
-    /// What each session's shared place weights are multiplied by: its norm and its freshness.
+    rows: Rows,
+    longest_row: usize,
+    /// What each session's shared place weights are multiplied by: its norm and its freshness. Empty where that is 1.
     gain: Vec<f32>,
     rarity: Vec<f32>,
-    /// What an item counts at each distance from the last shared one.
+    /// What an item counts at each distance from the last shared one; empty where that is 1.
     nearness: Vec<f32>,
     /// What a click counts as a successor, 1 for the very next.
     fade: Vec<f32>,
+    /// Whether nothing but votes and rarity counts: neither what came right after, nor what was clicked before.
+    even: bool,
+    /// Tells this model (and its copies, which are the same) from every other there is at the same time.
+    token: Arc<()>,
 }
 
 impl SessionKnn {
@@ -103,35 +116,44 @@ impl Fit for Checked<SessionKnnParams> {
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<SessionKnn, FitError> {
         let params = (**self).clone();
         let extent = train.data.extent();
-        let index = SessionIndex::build(train.data, params.kinds, params.longest, run)?;
-        let sessions = 0..index.n_sessions();
-        let newest = sessions.clone().next().map(|newest| index.time(newest));
-        let gain = |session: usize| {
-            let norm = f64::from(index.size(session)).powf(-f64::from(params.norm));
+        let rows = match params.nearness {
+            None if params.next.boost == 0.0 => Rows::Distinct,
+            _ => Rows::Clicks,
+        };
+        let SessionKnnParams { kinds, longest, recent, .. } = params;
+        let (index, facts) = SessionIndex::build(train.data, kinds, longest, recent, rows, run)?;
+        let newest = facts.times.first();
+        let gain = |(&size, &time): (&u32, &Timestamp)| {
+            let norm = f64::from(size).powf(-f64::from(params.norm));
             let fresh = params.age.zip(newest).map_or(1.0, |(age, newest)| {
-                let older = newest.since(index.time(session));
+                let older = newest.since(time);
                 (-older.as_days() / age.as_days()).exp()
             });
             (norm * fresh) as f32
         };
-        let gain = sessions.clone().map(gain).collect();
+        let gain = match (params.norm == 0.0, params.age) {
+            (true, None) => Vec::new(),
+            _ => facts.sizes.iter().zip(&facts.times).map(gain).collect(),
+        };
         let rarity = |item: usize| match params.rarity {
             Rarity::Same => 1.0,
             Rarity::Plus { weight } => {
-                let clicks = f64::from(index.n_clicks(item).max(1));
+                let clicks = f64::from(facts.clicks[item].max(1));
                 (1.0 + f64::from(weight) * (index.n_sessions() as f64 / clicks).ln()).max(0.0) as f32
             }
-            Rarity::Times => {
-                let holders = index.holders(ItemIdx::new(item as u32)).len().max(1);
-                (index.n_pairs() as f64 / holders as f64).ln().max(0.0) as f32
-            }
+            Rarity::Times => (facts.pairs as f64 / f64::from(facts.holders[item].max(1))).ln().max(0.0) as f32,
         };
         let rarity = (0..extent.n_items).map(rarity).collect();
-        let farthest = sessions.map(|session| index.clicks(session as u32).0.len()).max().unwrap_or(0);
-        let near = |distance: usize| params.nearness.map_or(1.0, |scale| (-(distance as f32) / scale).exp());
-        let nearness = (0..farthest).map(near).collect();
+        let longest_row = index.longest_row();
+        let nearness = match (rows, params.nearness) {
+            (Rows::Distinct, _) => Vec::new(),
+            (Rows::Clicks, None) => vec![1.0; longest_row],
+            (Rows::Clicks, Some(scale)) => (0..longest_row).map(|away| (-(away as f32) / scale).exp()).collect(),
+        };
         let fade = query::fades(params.next);
-        Ok(SessionKnn { params, extent, index, gain, rarity, nearness, fade })
+        let even = params.next.boost == 0.0 && params.repeat == 1.0 && params.returning == 1.0;
+        let token = Arc::default();
+        Ok(SessionKnn { params, extent, index, rows, longest_row, gain, rarity, nearness, fade, even, token })
     }
 }
 
@@ -144,33 +166,42 @@ impl Scorer for SessionKnn {
         self.extent
     }
 
-    /// The evidence is the newest item shared with the neighbour that adds most.
+    /// The evidence is the newest item shared with a neighbour that holds the item.
     fn score(&self, cx: &Context<'_>, out: &mut Scores<'_>, ws: &mut Workspace) {
-        let n = out.items().len();
-        let (mut loudest, mut because) = (ws.take_floats(n), ws.take_indices(n));
-        let poll = self.poll(cx, ws, |item, value, evidence| {
-            let Some(slot) = out.slot_of(item) else { return };
-            if value >= loudest[slot] {
-                loudest[slot] = value;
-                because[slot] = evidence.get();
-            }
-        });
+        let poll = self.poll(cx, ws);
+        let mut unexplained = 0;
         for (slot, &item) in out.items().iter().enumerate() {
-            if let Some(score) = poll.score(item) {
-                out.set_because(slot, score, ItemIdx::new(because[slot]));
+            if let Some(score) = self.score_of(&poll, item) {
+                out.set(slot, score);
+                unexplained += 1;
             }
         }
+        if unexplained > 0 {
+            self.each_vote(&poll, |item, _, evidence| {
+                if let Some(slot) = out.slot_of(item)
+                    && out.because(slot).is_none()
+                {
+                    out.set_because(slot, f32::NAN, evidence);
+                    unexplained -= 1;
+                }
+                if unexplained == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+        }
         ws.give(poll);
-        ws.give_floats(loudest);
-        ws.give_indices(because);
     }
 
     fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
-        let poll = self.poll(cx, ws, |_, _, _| {});
+        let mut poll = self.poll(cx, ws);
         let mut scored = ws.take_scored();
-        let score = |&item: &ItemIdx| poll.score(item).map(|score| Scored { item, score });
-        scored.extend(poll.voted().iter().filter_map(score).filter(|s| s.score.is_finite()));
-        out.extend_top(&mut scored, limit);
+        let mut many = limit;
+        loop {
+            scored.clear();
+            self.best(&mut poll, many, &mut scored);
+            if out.extend(scored.iter().map(|s| s.item), limit) == limit || scored.len() < many {
+                break;
+            }
+            many = many.saturating_mul(4); // some were refused: others come in their place
+        }
         ws.give_scored(scored);
         ws.give(poll);
     }
@@ -181,15 +212,17 @@ impl Scorer for SessionKnn {
             return Explanation::leaf(None, Reason::Abstained);
         };
         let mut parts: Vec<Scored> = Vec::new();
-        let poll = self.poll(cx, ws, |voted, value, evidence| {
+        let poll = self.poll(cx, ws);
+        self.each_vote(&poll, |voted, value, evidence| {
             if voted == item {
                 match parts.iter_mut().find(|part| part.item == evidence) {
                     Some(part) => part.score += value,
                     None => parts.push(Scored { item: evidence, score: value }),
                 }
             }
+            ControlFlow::Continue(())
         });
-        let factor = poll.factor(item);
+        let factor = self.factor(&poll, item) as f32;
         ws.give(poll);
         parts.sort_by(Scored::order);
         let reason = Reason::Scorer { name: self.name().to_owned(), code: self.reason() };

@@ -1,11 +1,16 @@
 //! One request: the running session, its neighbours, and what they say.
 
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
 use super::SessionKnn;
-use super::params::{NextClick, PlaceWeight, SessionKnnParams, StepDecay};
+use super::best::Best;
+use super::index::Rows;
+use super::neighbours::{Limits, Neighbour, Search};
+use super::params::{NextClick, PlaceWeight, StepDecay};
 use crate::ids::ItemIdx;
 use crate::kernel::accumulate::Accumulator;
-use crate::kernel::top_k::top_k;
-use crate::scorer::{Context, CurrentItem, ItemSet, Touch, Workspace};
+use crate::scorer::{Context, CurrentItem, ItemSet, Scored, Touch, Workspace};
 
 /// Clicks after a shared one that count as "next".
 const AHEAD: usize = 10;
@@ -15,100 +20,88 @@ const SUFFIX: usize = 5;
 /// A distinct item of the running session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clicked {
-    item: ItemIdx,
+    pub(super) item: ItemIdx,
     /// In the similarity.
-    place: f32,
+    pub(super) place: f32,
     /// What a neighbour counts whose newest shared item it is.
     step: f32,
 }
 
+/// What an item has that nobody voted for: every vote is at least `+0`, and so is every sum of them.
+const NO_VOTE: f64 = -0.0;
+
 /// One request asked: what the neighbours say of each item, and the buffers it takes to find out.
 #[derive(Default)]
 pub(super) struct Poll {
+    /// The model it asked: it is kept alive, so that no other can come to stand where it stood.
+    of: Option<Arc<()>>,
     /// The running session's clicks, newest first.
     clicks: Vec<ItemIdx>,
-    /// Its distinct items, newest first, and where each stands.
+    /// Those of the next request.
+    asked: Vec<ItemIdx>,
+    /// Its distinct items that training sessions hold, newest first.
     running: Vec<Clicked>,
+    /// All its distinct items, newest first.
     places: ItemSet,
-    candidates: Vec<u32>,
-    neighbours: Vec<Ranked>,
-    /// The votes on each item, NaN for none; in `f64`, since published lists are to be met to the sixth digit.
+    search: Search,
+    neighbours: Vec<Neighbour>,
+    /// The votes on each item; in `f64`, since published lists are to be met to the sixth digit.
     votes: Vec<f64>,
+    /// The items with a vote in `..n_voted`, and room for a row more.
     voted: Vec<ItemIdx>,
+    n_voted: usize,
     /// What followed the newest click in the neighbours, and all of it.
     followed: Accumulator,
     all_followed: f32,
-    next: NextClick,
-    repeat: f32,
-    returning: f32,
+    best: Best,
 }
 
 impl Poll {
-    fn reset(&mut self, n_items: usize, shelf: usize, params: &SessionKnnParams) {
-        self.voted.drain(..).for_each(|item| self.votes[item.as_usize()] = f64::NAN);
+    fn reset(&mut self, model: &SessionKnn, shelf: usize) {
+        let n_items = model.extent.n_items;
+        self.voted[..self.n_voted].iter().for_each(|item| self.votes[item.as_usize()] = NO_VOTE);
+        self.n_voted = 0;
         if self.votes.len() < n_items {
-            self.votes.resize(n_items, f64::NAN);
+            self.votes.resize(n_items, NO_VOTE);
+        }
+        if self.voted.len() < n_items + model.longest_row {
+            self.voted.resize(n_items + model.longest_row, ItemIdx::new(0));
         }
         self.running.clear();
         self.places.reset(n_items.max(shelf));
         self.followed.reset(n_items);
         self.all_followed = 0.0;
-        (self.next, self.repeat, self.returning) = (params.next, params.repeat, params.returning);
+        self.of = Some(Arc::clone(&model.token));
     }
 
     fn vote(&mut self, item: ItemIdx, value: f32) {
         let votes = &mut self.votes[item.as_usize()];
-        if votes.is_nan() {
-            self.voted.push(item);
-            *votes = value.into();
-        } else {
-            *votes += f64::from(value);
+        self.voted[self.n_voted] = item; // overwritten by the next unless it is new
+        self.n_voted += usize::from(votes.to_bits() == NO_VOTE.to_bits());
+        *votes += f64::from(value);
+    }
+
+    /// One vote for each item of a row.
+    fn vote_row(&mut self, row: &[ItemIdx], value: f32) {
+        let new = &mut self.voted[self.n_voted..self.n_voted + row.len()];
+        let (value, mut n_new) = (f64::from(value), 0);
+        for &item in row {
+            let votes = &mut self.votes[item.as_usize()];
+            new[n_new] = item; // overwritten by the next unless it is new
+            n_new += usize::from(votes.to_bits() == NO_VOTE.to_bits());
+            *votes += value;
         }
+        self.n_voted += n_new;
     }
 
-    /// What the votes on `item` are multiplied by.
-    pub(super) fn factor(&self, item: ItemIdx) -> f32 {
-        let again = match self.places.position(item) {
-            None => 1.0,
-            Some(0) => self.repeat,
-            Some(_) => self.returning,
-        };
-        let followed = self.followed.get(item.get());
-        if followed > 0.0 {
-            again * (1.0 + self.next.boost * followed / self.all_followed).powf(self.next.power)
-        } else {
-            again
-        }
-    }
-
-    /// The score of an item that was voted for.
-    pub(super) fn score(&self, item: ItemIdx) -> Option<f32> {
-        let votes = self.votes.get(item.as_usize()).copied().filter(|votes| !votes.is_nan())?;
-        Some((votes * f64::from(self.factor(item))) as f32)
-    }
-
-    /// The items that were voted for.
+    /// The items that were voted for, the one that may not be recommended perhaps among them.
     pub(super) fn voted(&self) -> &[ItemIdx] {
-        &self.voted
-    }
-}
-
-/// A session and how alike it is, in one number: the more alike the smaller, of equals the newer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Ranked(u64);
-
-impl Ranked {
-    /// `likeness` above 0, so that its bits ascend with it.
-    fn new(likeness: f32, session: u32) -> Self {
-        Self(u64::from(!likeness.to_bits()) << 32 | u64::from(session))
+        &self.voted[..self.n_voted]
     }
 
-    fn likeness(self) -> f32 {
-        f32::from_bits(!((self.0 >> 32) as u32))
-    }
-
-    fn session(self) -> u32 {
-        self.0 as u32
+    /// The sum of the votes on an item.
+    fn votes(&self, item: ItemIdx) -> Option<f64> {
+        self.votes.get(item.as_usize()).copied().filter(|votes| votes.to_bits() != NO_VOTE.to_bits())
     }
 }
 
@@ -156,52 +149,136 @@ fn running_touches<'a>(cx: &Context<'a>) -> &'a [Touch] {
 }
 
 impl SessionKnn {
-    /// Asks the neighbours of the running session, and calls `heard(item, value, evidence)` for each vote, always in the
-    /// same order for the same context. Give the poll back to the workspace.
-    pub(super) fn poll(
-        &self,
-        cx: &Context<'_>,
-        ws: &mut Workspace,
-        mut heard: impl FnMut(ItemIdx, f32, ItemIdx),
-    ) -> Box<Poll> {
+    /// Asks the neighbours of the running session; the poll just taken is not taken again. Give it back to the workspace.
+    pub(super) fn poll(&self, cx: &Context<'_>, ws: &mut Workspace) -> Box<Poll> {
         let mut poll = ws.take::<Poll>();
-        poll.reset(self.extent.n_items, cx.shelf.n_items(), &self.params);
-        self.clicks(cx, &mut poll.clicks);
-        for (back, &item) in poll.clicks.iter().enumerate() {
-            if poll.places.insert(item) {
-                let (place, step) = (self.params.place.of(back, poll.clicks.len()), self.params.step.of(back));
-                poll.running.push(Clicked { item, place, step });
+        self.clicks(cx, &mut poll.asked);
+        if poll.clicks == poll.asked && poll.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &self.token)) {
+            return poll;
+        }
+        poll.reset(self, cx.shelf.n_items());
+        let Poll { clicks, asked, running, places, search, neighbours, .. } = &mut *poll;
+        std::mem::swap(clicks, asked);
+        for (back, &item) in clicks.iter().enumerate() {
+            if places.insert(item) && !self.index.holders(item).is_empty() {
+                let (place, step) = (self.params.place.of(back, clicks.len()), self.params.step.of(back));
+                running.push(Clicked { item, place, step });
             }
         }
-        self.neighbours(&mut poll, ws);
-        let at_hand = poll.clicks.first().copied().filter(|_| self.params.current == CurrentItem::Excluded);
-        for n in 0..poll.neighbours.len() {
-            let neighbour = poll.neighbours[n];
-            let (clicks, last) = self.index.clicks(neighbour.session());
-            let (mut newest, mut anchor) = (poll.running.len(), 0);
-            for (place, &item) in clicks.iter().enumerate() {
-                if let Some(shared) = poll.places.position(item) {
-                    newest = newest.min(shared);
-                    anchor = place;
+        let limits = Limits { recent: self.params.recent, neighbours: self.params.neighbours };
+        search.find(&self.index, running, &self.gain, limits, neighbours);
+        self.hear_all(&mut poll);
+        poll
+    }
+
+    /// Lets all neighbours vote.
+    fn hear_all(&self, poll: &mut Poll) {
+        let at_hand = self.at_hand(poll);
+        if self.rows == Rows::Distinct {
+            for n in 0..poll.neighbours.len() {
+                let neighbour = poll.neighbours[n];
+                let voice = neighbour.likeness * poll.running[neighbour.newest as usize].step;
+                if voice > 0.0 {
+                    poll.vote_row(self.index.row(neighbour.session), voice);
                 }
             }
-            let Some(&Clicked { item: evidence, step, .. }) = poll.running.get(newest) else { continue };
-            if newest == 0 && self.params.next.boost > 0.0 {
-                self.follow(neighbour.likeness(), clicks, &mut poll);
+            if let Some(votes) = at_hand.and_then(|item| poll.votes.get_mut(item.as_usize())) {
+                *votes = NO_VOTE;
             }
-            let voice = neighbour.likeness() * step;
+            return;
+        }
+        for n in 0..poll.neighbours.len() {
+            let neighbour = poll.neighbours[n];
+            let (clicks, last) = self.index.clicks(neighbour.session);
+            let Clicked { item: newest, step, .. } = poll.running[neighbour.newest as usize];
+            if self.params.next.boost > 0.0 && poll.clicks.first() == Some(&newest) {
+                self.follow(neighbour.likeness, clicks, poll);
+            }
+            let voice = neighbour.likeness * step;
             if voice <= 0.0 {
                 continue;
             }
-            for (place, &item) in
-                clicks.iter().enumerate().filter(|&(place, item)| last[place] && Some(*item) != at_hand)
-            {
-                let value = voice * self.nearness[place.abs_diff(anchor)] * self.rarity[item.as_usize()];
-                poll.vote(item, value);
-                heard(item, value, evidence);
+            // Of a training session's clicks on shared items, the latest.
+            let shared = |item: &ItemIdx| poll.places.position(*item).is_some();
+            let anchor = clicks.iter().rposition(shared).unwrap_or_default();
+            for (place, &item) in clicks.iter().enumerate().filter(|&(place, _)| last[place]) {
+                if Some(item) != at_hand {
+                    poll.vote(item, voice * self.nearness[place.abs_diff(anchor)]);
+                }
             }
         }
-        poll
+    }
+
+    /// Calls `heard(item, value, evidence)` for each vote, the neighbours with the newest shared item first, then the
+    /// newest; `evidence` is that item. Ends when it says so.
+    pub(super) fn each_vote(&self, poll: &Poll, mut heard: impl FnMut(ItemIdx, f32, ItemIdx) -> ControlFlow<()>) {
+        let at_hand = self.at_hand(poll);
+        for neighbour in &poll.neighbours {
+            let (clicks, last) = self.index.clicks(neighbour.session);
+            let Clicked { item: evidence, step, .. } = poll.running[neighbour.newest as usize];
+            let voice = neighbour.likeness * step;
+            if voice <= 0.0 {
+                continue;
+            }
+            let shared = |item: &ItemIdx| poll.places.position(*item).is_some();
+            let anchor = match self.rows {
+                Rows::Distinct => 0, // nobody asks
+                Rows::Clicks => clicks.iter().rposition(shared).unwrap_or_default(),
+            };
+            for (place, &item) in clicks.iter().enumerate() {
+                let counts = last.get(place).is_none_or(|&last| last) && Some(item) != at_hand;
+                let near = self.nearness.get(place.abs_diff(anchor)).unwrap_or(&1.0);
+                if counts && heard(item, voice * near, evidence).is_break() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The item that may not be recommended.
+    fn at_hand(&self, poll: &Poll) -> Option<ItemIdx> {
+        poll.clicks.first().copied().filter(|_| self.params.current == CurrentItem::Excluded)
+    }
+
+    /// What the votes on an item are multiplied by.
+    pub(super) fn factor(&self, poll: &Poll, item: ItemIdx) -> f64 {
+        let rarity = f64::from(self.rarity[item.as_usize()]);
+        if self.even {
+            return rarity;
+        }
+        let again = match poll.places.position(item) {
+            None => 1.0,
+            Some(0) => self.params.repeat,
+            Some(_) => self.params.returning,
+        };
+        let followed = poll.followed.get(item.get());
+        if followed > 0.0 {
+            let share = followed / poll.all_followed;
+            rarity * f64::from(again * (1.0 + self.params.next.boost * share).powf(self.params.next.power))
+        } else {
+            rarity * f64::from(again)
+        }
+    }
+
+    /// The score of an item, if anybody voted for it.
+    #[inline]
+    pub(super) fn score_of(&self, poll: &Poll, item: ItemIdx) -> Option<f32> {
+        poll.votes(item).map(|votes| (votes * self.factor(poll, item)) as f32)
+    }
+
+    /// Puts the best `limit` items of a poll into `out`, best first.
+    pub(super) fn best(&self, poll: &mut Poll, limit: usize, out: &mut Vec<Scored>) {
+        let mut best = std::mem::take(&mut poll.best);
+        best.reset(limit);
+        for &item in poll.voted() {
+            if let Some(score) = self.score_of(poll, item)
+                && score.is_finite()
+            {
+                best.offer(item, score);
+            }
+        }
+        out.extend(best.sorted());
+        poll.best = best;
     }
 
     /// Notes each click of a neighbour soon after one on the newest item of the running session: the more, the sooner it
@@ -226,34 +303,6 @@ impl SessionKnn {
         let at_hand = cx.context_item;
         let rest = touches.map(|touch| touch.item).enumerate().filter(|&(i, item)| i > 0 || Some(item) != at_hand);
         items.extend(rest.map(|(_, item)| item).take(self.params.latest - items.len()));
-    }
-
-    /// Finds the neighbours, most alike first.
-    fn neighbours(&self, poll: &mut Poll, ws: &mut Workspace) {
-        let Poll { running, candidates, neighbours, .. } = poll;
-        let recent = self.params.recent;
-        // The m-th most recent session of one item bounds the m-th of all.
-        let mth = |clicked: &Clicked| self.index.holders(clicked.item).get(recent - 1).copied();
-        let oldest = running.iter().filter_map(mth).min().unwrap_or(u32::MAX);
-        let mut shared = ws.take_accumulator(self.index.n_sessions());
-        for clicked in running {
-            for &session in self.index.holders(clicked.item).iter().take_while(|&&session| session <= oldest) {
-                shared.add(session, clicked.place);
-            }
-        }
-        candidates.clear();
-        candidates.extend(shared.iter().map(|(session, _)| session));
-        if recent < candidates.len() {
-            candidates.select_nth_unstable(recent - 1);
-            candidates.truncate(recent);
-        }
-        neighbours.clear();
-        neighbours.extend(candidates.iter().filter_map(|&session| {
-            let likeness = shared.get(session) * self.gain[session as usize];
-            (likeness > 0.0).then(|| Ranked::new(likeness, session))
-        }));
-        top_k(neighbours, self.params.neighbours, Ord::cmp);
-        ws.give_accumulator(shared);
     }
 }
 

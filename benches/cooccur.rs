@@ -58,7 +58,7 @@ fn fit(c: &mut Criterion) {
     builder.ingest(&shop).unwrap_or_else(|e| panic!("{e}"));
     let data = builder.build().unwrap();
     let run = Run::default();
-    let mut group = c.benchmark_group("cooccur/fit 500k events");
+    let mut group = c.benchmark_group("fit_cooccurrence");
     group.sample_size(10);
     let recipes =
         [CoOccurrenceParams::co_view(), CoOccurrenceParams::co_purchase(), CoOccurrenceParams::viewed_then_bought()];
@@ -68,6 +68,9 @@ fn fit(c: &mut Criterion) {
     }
     let cross = Checked::<CrossOccurrenceParams>::default();
     group.bench_function("cross_occurrence", |b| b.iter(|| cross.fit(&(&data).into(), &run).unwrap()));
+    let lists_only = CoOccurrenceParams { retain: Retain::ListsOnly, ..CoOccurrenceParams::co_view() }.check().unwrap();
+    group.bench_function("co_view, lists only", |b| b.iter(|| lists_only.fit(&(&data).into(), &run).unwrap()));
+    group.finish();
 
     let who = Shopper::Anonymous { session: "late" };
     builder.push(&Event::new(who, "i1", EventKind::View, data.as_of())).unwrap_or_else(|e| panic!("{e}"));
@@ -75,6 +78,8 @@ fn fit(c: &mut Criterion) {
     let delta = Delta::between(&data, &after).unwrap();
     let recipe = Checked::<CoOccurrenceParams>::default();
     let model = recipe.fit(&(&data).into(), &run).unwrap();
+    let mut group = c.benchmark_group("update");
+    group.sample_size(10);
     group.bench_function("co_view, one shopper changed", |b| {
         b.iter(|| recipe.update(&model, &delta, None, &run).unwrap());
     });

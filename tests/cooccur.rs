@@ -164,6 +164,7 @@ proptest! {
     fn counts_and_lists_equal_nested_loops(events in prop::collection::vec(tiny(30), 0..60), p in recipes()) {
         let data = data(&events);
         let model = fit(&p.clone().check().unwrap(), &data);
+        let lists_only = fit(&CoOccurrenceParams { retain: Retain::ListsOnly, ..p.clone() }.check().unwrap(), &data);
         let slow = slow(&data, &p);
         prop_assert_eq!(&quick(&data, model.counts().unwrap()), &slow);
         for a in (0..data.n_items() as u32).map(i) {
@@ -176,7 +177,8 @@ proptest! {
                 .filter(|s| s.score > 0.0)
                 .collect();
             list.sort_by(Scored::order);
-            prop_assert_eq!(model.similar_items(a, usize::MAX), list);
+            prop_assert_eq!(&model.similar_items(a, usize::MAX), &list);
+            prop_assert_eq!(lists_only.similar_items(a, usize::MAX), list);
         }
     }
 

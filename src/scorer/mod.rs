@@ -40,6 +40,7 @@
 pub mod als;
 mod attributes;
 pub mod basket;
+mod best;
 pub mod blended;
 pub mod bpr;
 mod bucket;
@@ -67,6 +68,7 @@ pub mod rules;
 mod scores;
 pub mod session;
 pub mod spectral;
+mod tally;
 pub mod transition;
 pub mod trending;
 pub mod user_knn;

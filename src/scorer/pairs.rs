@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::Scored;
+use super::tally::Tally;
 use super::vote::Strength;
 use crate::dataset::{Csr, Dataset};
 use crate::event::KindSet;
 use crate::ids::{ItemIdx, UserIdx};
-use crate::kernel::accumulate::Accumulator;
 use crate::time::{Span, Timestamp};
 
 /// How what a shopper says about two items fades with time, from 1 down to 0.
@@ -143,23 +143,24 @@ impl Pairs {
         a: ItemIdx,
         left: &Csr,
         right: &Csr,
-        sums: &mut Accumulator,
-        mut met: Option<&mut Accumulator>,
+        sums: &mut Tally,
+        mut met: Option<&mut Tally>,
     ) {
         let range = left.range(a.as_usize());
         for (place, (row, weight)) in range.zip(left.row(a.as_usize()).iter()) {
+            let others = right.row(row as usize);
             match &self.fading {
-                None => right.row(row as usize).iter().for_each(|(b, other)| sums.add(b, weight * other)),
+                None => sums.add_row(others.indices(), |other| weight * others.weights()[other]),
                 Some(fading) => {
                     let at = fading.by_item[place];
-                    let others = right.row(row as usize).iter().zip(&fading.by_row[right.range(row as usize)]);
-                    others.for_each(|((b, other), &then)| {
-                        sums.add(b, weight * other * fading.decay.of(at, then, fading.as_of));
+                    let then = &fading.by_row[right.range(row as usize)];
+                    sums.add_row(others.indices(), |other| {
+                        weight * others.weights()[other] * fading.decay.of(at, then[other], fading.as_of)
                     });
                 }
             }
             if let Some(met) = &mut met {
-                right.row(row as usize).indices().iter().for_each(|&b| met.add(b, 1.0));
+                met.add_row(others.indices(), |_| 1.0);
             }
         }
     }

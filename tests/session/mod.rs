@@ -68,6 +68,20 @@ fn vmis_by_hand() {
     assert_close(&got, &[("i1", 2.0 * 0.9 * common), ("i4", 0.9 * rare), ("i5", 0.9 * rare)]);
 }
 
+/// As Serenade has it: a session that is too long is no neighbour, and does not count for how rare its items are.
+#[test]
+fn vmis_without_long_sessions_by_hand() {
+    let data = clicks(&[(100, &[1, 2]), (200, &[1, 2, 3, 4, 5, 6]), (300, &[1, 3]), (300, &[7])]).finish().unwrap();
+    let params = SessionKnnParams { longest: 2, ..SessionKnnParams::vmis() };
+    // "1" is shared with the two short ones, one step back. Five pairs are left, and 2 and 3 are in one each: equal, so
+    // that the smaller number comes first.
+    let voice = 0.9 * 5f64.ln();
+    assert_close(&next(&fit(params.clone(), &data), &data, &["i1"]), &[("i2", voice), ("i3", voice)]);
+    // The newest of the two alone: the later in the dataset of equal times is newer still, but shares nothing.
+    let one = SessionKnnParams { neighbours: 1, ..params };
+    assert_close(&next(&fit(one, &data), &data, &["i1"]), &[("i3", voice)]);
+}
+
 #[test]
 fn vstan_and_what_came_right_after_by_hand() {
     let data = three();
@@ -242,6 +256,28 @@ fn hostile_data_is_harmless() {
     let params = SessionKnnParams { recent: 1, rarity: Rarity::Same, ..SessionKnnParams::vstan() };
     let got = next(&fit(params, &same_time), &same_time, &["i1"]);
     assert_eq!(got.iter().map(|g| &*g.0).collect::<Vec<_>>(), ["i1", "i2"]);
+}
+
+/// What one request found out is kept for the next; nobody may notice.
+#[test]
+fn a_used_workspace_answers_for_the_model_that_is_asked() {
+    let data = three();
+    let shelf = Shelf::bare(&data);
+    let history = [touch(&data, "i2"), touch(&data, "i1")];
+    let mut used = Trial::default();
+    for round in 0..3 {
+        for params in presets() {
+            // Each model is gone before the next comes, perhaps to the same place in memory.
+            let model = fit(SessionKnnParams { neighbours: 1 + round, ..params }, &data);
+            for len in [2, 1, 1, 2] {
+                let mut cx = Context::new(&data, &shelf, data.as_of());
+                (cx.history, cx.session_len) = (&history[2 - len..], len);
+                let fresh = Trial::default().ask(&model, &cx, 9).to_vec();
+                assert_eq!(used.ask(&model, &cx, 9), fresh);
+                assert_eq!(used.ask(&model.clone(), &cx, 9), fresh);
+            }
+        }
+    }
 }
 
 #[test]

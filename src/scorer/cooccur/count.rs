@@ -2,7 +2,9 @@
 //!
 //! Row by row over the first item (Gustavson 1978): for each unit that has it, each other item of that unit is counted
 //! in a dense array. Whole numbers, so any order and any number of threads gives the same counts, and rows of changed
-//! shoppers can be taken out and put back exactly. `O(Σ from-items x to-items)` over the units.
+//! shoppers can be taken out and put back exactly. `O(Σ from-items x to-items)` over the units. A unit's items are capped
+//! (`max_items`, the latest), so that nobody who touches everything costs a square of it; the counts are those of the
+//! capped units, whoever counts them and when.
 
 use super::units::{PairOrder, PairRule, Units};
 use crate::dataset::Dataset;
@@ -92,23 +94,16 @@ impl PairCounts {
 
     /// Counts the pairs in the units of `rows`.
     pub(super) fn of(data: &Dataset, rows: &[UserIdx], rule: &PairRule, run: &Run<'_>) -> Result<Self, Cancelled> {
-        let units = Units::gather(data, rows, rule, run)?;
+        let counter = Counter::new(data, rows, rule, run)?;
         let n_items = data.n_items();
         let mut counts = Self::with_items(n_items);
-        counts.n_units = units.len() as u32;
-        counts.n_from = units.from.count(n_items);
-        counts.n_to = units.to.count(n_items);
-        let places = Places::of(&units, &counts.n_from);
         let step = n_items.div_ceil(STEPS).next_multiple_of(BLOCK).max(BLOCK);
         for first in (0..n_items).step_by(step) {
             let last = n_items.min(first + step);
             let blocks = run.threads.map_with(
                 (last - first).div_ceil(BLOCK),
                 || Tally::new(n_items),
-                |tally, block| {
-                    let items = first + block * BLOCK..last.min(first + (block + 1) * BLOCK);
-                    Block::count(items, &units, &places, rule, tally)
-                },
+                |tally, block| counter.block(first + block * BLOCK..last.min(first + (block + 1) * BLOCK), tally),
             );
             for block in blocks {
                 counts.append(block);
@@ -117,7 +112,13 @@ impl PairCounts {
         }
         counts.to.shrink_to_fit();
         counts.count.shrink_to_fit();
-        Ok(counts)
+        let Alone { n_units, n_from, n_to } = counter.alone;
+        Ok(Self { n_units, n_from, n_to, ..counts })
+    }
+
+    /// What is known of the items each for itself.
+    pub(super) fn alone(&self) -> Alone {
+        Alone { n_units: self.n_units, n_from: self.n_from.clone(), n_to: self.n_to.clone() }
     }
 
     fn append(&mut self, block: Block) {
@@ -194,24 +195,108 @@ impl Places {
     }
 }
 
+/// In how many units each item is, whatever it meets there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Alone {
+    pub(super) n_units: u32,
+    /// As the first of a pair.
+    pub(super) n_from: Vec<u32>,
+    /// As the second.
+    pub(super) n_to: Vec<u32>,
+}
+
+/// Units ready to be counted, a row at a time: whoever wants no counts of all pairs need not hold them.
+pub(super) struct Counter<'r> {
+    units: Units,
+    places: Places,
+    rule: &'r PairRule,
+    pub(super) alone: Alone,
+}
+
+impl<'r> Counter<'r> {
+    pub(super) fn new(data: &Dataset, rows: &[UserIdx], rule: &'r PairRule, run: &Run<'_>) -> Result<Self, Cancelled> {
+        let units = Units::gather(data, rows, rule, run)?;
+        let (n_from, n_to) = (units.from.count(data.n_items()), units.to.count(data.n_items()));
+        let places = Places::of(&units, &n_from);
+        let alone = Alone { n_units: units.len() as u32, n_from, n_to };
+        Ok(Self { units, places, rule, alone })
+    }
+
+    /// Hands over the items that make a pair with `item` as the first, each with its number of units, in no particular
+    /// order.
+    pub(super) fn row(&self, item: ItemIdx, tally: &mut Tally, mut take: impl FnMut(ItemIdx, u32)) {
+        self.count(item, tally);
+        for &b in &tally.touched[..tally.n] {
+            let count = std::mem::take(&mut tally.count[b.as_usize()]);
+            if b != item {
+                take(b, count);
+            }
+        }
+        tally.n = 0;
+    }
+
+    fn count(&self, item: ItemIdx, tally: &mut Tally) {
+        let Self { units, places, rule, .. } = self;
+        for &unit in places.units_of(item) {
+            let (unit, others) = (unit as usize, units.to.items(unit as usize));
+            match rule.order {
+                PairOrder::Any => tally.add(others),
+                PairOrder::Then { within } => {
+                    let Ok(a) = units.from.items(unit).binary_search(&item) else { continue };
+                    let a = units.from.entries(unit).start + a;
+                    others
+                        .iter()
+                        .zip(units.to.entries(unit))
+                        .filter(|&(&b, entry)| b != item && units.follows(a, entry, within))
+                        .for_each(|(&b, _)| tally.add(&[b]));
+                }
+            }
+        }
+    }
+
+    /// The rows of a few consecutive items.
+    fn block(&self, items: std::ops::Range<usize>, tally: &mut Tally) -> Block {
+        let mut block = Block::default();
+        let mut row = Vec::new();
+        for item in items {
+            row.clear();
+            self.row(ItemIdx::new(item as u32), tally, |b, count| row.push((b.get(), count)));
+            row.sort_unstable();
+            block.to.extend(row.iter().map(|pair| pair.0));
+            block.count.extend(row.iter().map(|pair| pair.1));
+            block.ends.push(block.to.len());
+        }
+        block
+    }
+}
+
 /// Counts of one row being summed: a dense array and what was touched of it.
-struct Tally {
+pub(super) struct Tally {
     count: Vec<u32>,
-    touched: Vec<u32>,
+    /// The items touched in `..n`, and room for a unit more.
+    touched: Vec<ItemIdx>,
+    n: usize,
 }
 
 impl Tally {
-    fn new(n_items: usize) -> Self {
-        Self { count: vec![0; n_items], touched: Vec::new() }
+    pub(super) fn new(n_items: usize) -> Self {
+        Self { count: vec![0; n_items], touched: Vec::new(), n: 0 }
     }
 
+    /// Counts each of the distinct `items` once more, without a branch.
     #[inline]
-    fn add(&mut self, item: ItemIdx) {
-        let count = &mut self.count[item.as_usize()];
-        if *count == 0 {
-            self.touched.push(item.get());
+    fn add(&mut self, items: &[ItemIdx]) {
+        if self.touched.len() < self.n + items.len() {
+            self.touched.resize(2 * (self.n + items.len()), ItemIdx::new(0));
         }
-        *count += 1;
+        let (count, touched, mut n) = (&mut self.count[..], &mut self.touched[..self.n + items.len()], self.n);
+        for &item in items {
+            let count = &mut count[item.as_usize()];
+            touched[n] = item; // overwritten by the next unless it is new
+            n += usize::from(*count == 0);
+            *count += 1;
+        }
+        self.n = n;
     }
 }
 
@@ -221,42 +306,4 @@ struct Block {
     ends: Vec<usize>,
     to: Vec<u32>,
     count: Vec<u32>,
-}
-
-impl Block {
-    fn count(
-        items: std::ops::Range<usize>,
-        units: &Units,
-        places: &Places,
-        rule: &PairRule,
-        tally: &mut Tally,
-    ) -> Self {
-        let mut block = Self::default();
-        for row in items {
-            let item = ItemIdx::new(row as u32);
-            for &unit in places.units_of(item) {
-                let (unit, others) = (unit as usize, units.to.items(unit as usize));
-                match rule.order {
-                    PairOrder::Any => others.iter().filter(|&&b| b != item).for_each(|&b| tally.add(b)),
-                    PairOrder::Then { within } => {
-                        let Ok(a) = units.from.items(unit).binary_search(&item) else { continue };
-                        let a = units.from.entries(unit).start + a;
-                        others
-                            .iter()
-                            .zip(units.to.entries(unit))
-                            .filter(|&(&b, entry)| b != item && units.follows(a, entry, within))
-                            .for_each(|(&b, _)| tally.add(b));
-                    }
-                }
-            }
-            tally.touched.sort_unstable();
-            for &b in &tally.touched {
-                block.to.push(b);
-                block.count.push(std::mem::take(&mut tally.count[b as usize]));
-            }
-            tally.touched.clear();
-            block.ends.push(block.to.len());
-        }
-        block
-    }
 }

@@ -2,14 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::count::PairCounts;
+use super::count::{Alone, Counter, PairCounts, Tally};
 use super::units::PairRule;
 use super::weight::PairWeight;
 use crate::dataset::{Dataset, Delta, Extent, MemoryReport};
 use crate::ids::{ItemIdx, UserIdx};
-use crate::kernel::top_k::top_k;
 use crate::run::{Cancelled, Run};
-use crate::scorer::Scored;
+use crate::scorer::best::Best;
 use crate::scorer::neighbours::Neighbours;
 
 /// What a fitted model keeps beside its neighbour lists.
@@ -35,21 +34,27 @@ pub(super) struct ListRule {
     pub(super) neighbours: usize,
 }
 
-/// Writes the neighbours of `a` to `row`.
-fn list(counts: &PairCounts, a: ItemIdx, rule: &ListRule, row: &mut Vec<Scored>) {
-    let (n, n_a) = (counts.n_units(), counts.n_from(a));
-    row.clear();
-    for (b, n_ab) in counts.row(a).filter(|&(_, n_ab)| n_ab >= rule.min_support) {
-        let n_b = counts.n_to(b);
-        if rule.min_lift > 0.0 && PairWeight::Lift.of(n_ab, n_a, n_b, n) < f64::from(rule.min_lift) {
-            continue;
+/// Whose neighbours are listed, and by what.
+struct Lister<'a> {
+    alone: &'a Alone,
+    rule: ListRule,
+}
+
+impl Lister<'_> {
+    /// Offers `b`, met by `a` in `n_ab` units, as a neighbour of `a`.
+    fn offer(&self, a: ItemIdx, b: ItemIdx, n_ab: u32, best: &mut Best) {
+        let Self { alone, rule } = self;
+        let (n, n_a, n_b) = (alone.n_units, alone.n_from[a.as_usize()], alone.n_to[b.as_usize()]);
+        if n_ab < rule.min_support
+            || rule.min_lift > 0.0 && PairWeight::Lift.of(n_ab, n_a, n_b, n) < f64::from(rule.min_lift)
+        {
+            return;
         }
         let score = rule.weight.shrunk(n_ab, n_a, n_b, n, rule.shrinkage) as f32;
         if score > 0.0 {
-            row.push(Scored { item: b, score });
+            best.offer(b, score);
         }
     }
-    top_k(row, rule.neighbours, Scored::order);
 }
 
 /// How to count and list one kind of pair.
@@ -73,15 +78,32 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn fit(rule: LinkRule, data: &Dataset, run: &Run<'_>) -> Result<Self, Cancelled> {
         let rows: Vec<UserIdx> = (0..data.n_rows() as u32).map(UserIdx::new).collect();
-        let counts = PairCounts::of(data, &rows, &rule.pairs, run)?;
-        Self::list(rule, data, counts, run)
+        if rule.retain == Retain::Counts {
+            let counts = PairCounts::of(data, &rows, &rule.pairs, run)?;
+            return Self::list(rule, data, counts, run);
+        }
+        // Listed as they are counted: the pairs of a row are gone with it.
+        let counter = Counter::new(data, &rows, &rule.pairs, run)?;
+        let lister = Lister { alone: &counter.alone, rule: rule.lists };
+        let n_items = data.n_items();
+        let scratch = || (Tally::new(n_items), Best::default());
+        let lists = Neighbours::build(n_items, run, scratch, |(tally, best), a, row| {
+            best.reset(rule.lists.neighbours);
+            counter.row(a, tally, |b, n_ab| lister.offer(a, b, n_ab, best));
+            row.extend(best.sorted());
+        })?;
+        Ok(Self { rule, extent: data.extent(), n_events: data.n_events(), lists, counts: None })
     }
 
     fn list(rule: LinkRule, data: &Dataset, counts: PairCounts, run: &Run<'_>) -> Result<Self, Cancelled> {
-        let row = |(): &mut (), item: ItemIdx, row: &mut Vec<Scored>| list(&counts, item, &rule.lists, row);
-        let lists = Neighbours::build(counts.n_items(), run, || (), row)?;
-        let counts = (rule.retain == Retain::Counts).then_some(counts);
-        Ok(Self { rule, extent: data.extent(), n_events: data.n_events(), lists, counts })
+        let alone = counts.alone();
+        let lister = Lister { alone: &alone, rule: rule.lists };
+        let lists = Neighbours::build(counts.n_items(), run, Best::default, |best, a, row| {
+            best.reset(rule.lists.neighbours);
+            counts.row(a).for_each(|(b, n_ab)| lister.offer(a, b, n_ab, best));
+            row.extend(best.sorted());
+        })?;
+        Ok(Self { rule, extent: data.extent(), n_events: data.n_events(), lists, counts: Some(counts) })
     }
 
     /// What [`fit`](Self::fit) on `delta.data()` gives, by counting only the shoppers that changed, if this was fitted

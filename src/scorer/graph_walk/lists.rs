@@ -2,12 +2,11 @@
 
 use super::Ways;
 use crate::ids::ItemIdx;
-use crate::kernel::accumulate::Accumulator;
-use crate::kernel::top_k::top_k;
 use crate::run::{Cancelled, Run};
-use crate::scorer::Scored;
+use crate::scorer::best::Best;
 use crate::scorer::neighbours::Neighbours;
 use crate::scorer::pairs::{ListScale, Pairs, reweighed};
+use crate::scorer::tally::Tally;
 
 /// Of each item the `kept` strongest sources; then, by source, the items it leads to, scaled.
 ///
@@ -21,14 +20,19 @@ pub(super) fn build(
 ) -> Result<Neighbours, Cancelled> {
     let n_items = pairs.by_item.rows();
     let through = reweighed(&pairs.by_row, |row, _, y| y * ways.middle[row]);
-    let sources = Neighbours::build(n_items, run, Accumulator::default, |sums, end, row| {
+    let scratch = || (Tally::default(), Best::default());
+    let sources = Neighbours::build(n_items, run, scratch, |(sums, best), end, row| {
         sums.reset(n_items);
         pairs.meet(end, &pairs.by_item, &through, sums, None);
         let end = ways.end[end.as_usize()];
-        let weigh = |(start, sum): (u32, f32)| (start, sum * end * ways.start[start as usize]);
-        let weighed = sums.iter().map(weigh).filter(|(_, weight)| *weight > 0.0 && weight.is_finite());
-        row.extend(weighed.map(|(start, score)| Scored { item: ItemIdx::new(start), score }));
-        top_k(row, kept, Scored::order);
+        best.reset(kept);
+        sums.drain(|start, sum| {
+            let weight = sum * end * ways.start[start as usize];
+            if weight > 0.0 && weight.is_finite() {
+                best.offer(ItemIdx::new(start), weight);
+            }
+        });
+        row.extend(best.sorted());
     })?;
     sources.turned(n_items, run, |row| scale.apply(row))
 }

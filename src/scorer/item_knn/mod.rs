@@ -25,6 +25,7 @@ pub use params::ItemKnnParams;
 pub use similarity::Similarity;
 pub(in crate::scorer) use similarity::squared_lengths;
 
+use super::best::Best;
 use super::neighbours::Neighbours;
 use super::pairs::{Own, Pairs};
 use super::vote::{Electorate, Vote, Voting};
@@ -33,11 +34,10 @@ use super::{
 };
 use crate::dataset::{Extent, MemoryReport};
 use crate::ids::ItemIdx;
-use crate::kernel::accumulate::Accumulator;
-use crate::kernel::top_k::top_k;
 use crate::params::Checked;
 use crate::run::Run;
 use crate::scorer::pairs::ListScale;
+use crate::scorer::tally::Tally;
 
 /// Items like those of the shopper: `score(b) = Σ vote(a) x weight(a → b)` over the shopper's items `a`, newest first.
 /// Fitted from [`ItemKnnParams`].
@@ -90,14 +90,20 @@ impl Fit for Checked<ItemKnnParams> {
         let by_item = self.similarity.weigh(&pairs.by_item, &pairs.by_row);
         let by_row = by_item.transposed(pairs.by_row.rows());
         let lengths = squared_lengths(&by_item);
+        let sides = self.similarity.sides(&lengths);
         let (shrinkage, locality) = (f64::from(self.shrinkage), f64::from(self.locality));
-        let scratch = || (Accumulator::default(), Accumulator::default());
-        let lists = Neighbours::build(n_items, run, scratch, |(sums, met), a, row| {
+        let scratch = || (Tally::default(), Tally::default(), Best::default());
+        let lists = Neighbours::build(n_items, run, scratch, |(sums, met, best), a, row| {
             sums.reset(n_items);
             met.reset(n_items);
             pairs.meet(a, &by_item, &by_row, sums, (shrinkage > 0.0).then_some(met));
-            for (b, product) in sums.iter().filter(|&(b, _)| self.own == Own::Kept || b != a.get()) {
-                let mut weight = self.similarity.of(product.into(), lengths[a.as_usize()], lengths[b as usize]);
+            best.reset(self.neighbours);
+            let left = sides.of_left(a.as_usize());
+            sums.drain(|b, product| {
+                if self.own == Own::Dropped && b == a.get() {
+                    return;
+                }
+                let mut weight = sides.similarity(product.into(), left, b as usize);
                 if shrinkage > 0.0 {
                     let n = f64::from(met.get(b));
                     weight *= n / (n + shrinkage);
@@ -107,10 +113,10 @@ impl Fit for Checked<ItemKnnParams> {
                 }
                 let score = weight as f32;
                 if score > 0.0 && score.is_finite() {
-                    row.push(Scored { item: ItemIdx::new(b), score });
+                    best.offer(ItemIdx::new(b), score);
                 }
-            }
-            top_k(row, self.neighbours, Scored::order);
+            });
+            row.extend(best.sorted());
             self.scale.apply(row);
         })?;
         run.step(1, 1, None)?;

@@ -99,9 +99,48 @@ impl Similarity {
         }
     }
 
+    /// The same for many pairs: what depends on one side only is taken out of the loop.
+    pub(in crate::scorer) fn sides(self, lengths: &[f64]) -> Sides {
+        let (left, right): (Vec<f64>, Vec<f64>) = match self {
+            Self::Cosine | Self::TfIdf => lengths.iter().map(|x| (x.sqrt(), x.sqrt())).unzip(),
+            Self::AsymmetricCosine { alpha } => {
+                let beta = 1.0 - f64::from(alpha);
+                lengths.iter().map(|x| (x.powf(alpha.into()), x.powf(beta))).unzip()
+            }
+            Self::Jaccard | Self::Dice | Self::Bm25 { .. } => lengths.iter().map(|&x| (x, x)).unzip(),
+        };
+        Sides { similarity: self, left, right }
+    }
+
     /// Whether 1 is the similarity of equals.
     pub(in crate::scorer) const fn is_bounded(self) -> bool {
         matches!(self, Self::Cosine | Self::Jaccard | Self::Dice | Self::TfIdf)
+    }
+}
+
+/// What each item brings to its similarities, as the one and as the other of a pair.
+#[derive(Debug)]
+pub(in crate::scorer) struct Sides {
+    similarity: Similarity,
+    left: Vec<f64>,
+    right: Vec<f64>,
+}
+
+impl Sides {
+    pub(in crate::scorer) fn of_left(&self, item: usize) -> f64 {
+        self.left[item]
+    }
+
+    /// [`Similarity::of`] an item with this `left` and the item `b`, to the last bit.
+    #[inline]
+    pub(in crate::scorer) fn similarity(&self, product: f64, left: f64, b: usize) -> f64 {
+        let right = self.right[b];
+        match self.similarity {
+            Similarity::Cosine | Similarity::TfIdf | Similarity::AsymmetricCosine { .. } => product / (left * right),
+            Similarity::Jaccard => product / (left + right - product),
+            Similarity::Dice => 2.0 * product / (left + right),
+            Similarity::Bm25 { .. } => product,
+        }
     }
 }
 
@@ -109,4 +148,23 @@ impl Similarity {
 pub(in crate::scorer) fn squared_lengths(csr: &Csr) -> Vec<f64> {
     let square = |w: &f32| f64::from(*w) * f64::from(*w);
     (0..csr.rows()).map(|row| csr.row(row).weights().iter().map(square).sum()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sides_are_the_similarity() {
+        let lengths = [0.3, 7.0, 2.5e9, 1e-12];
+        let (alpha, k1, b) = (0.3, 1.2, 0.5);
+        let all = [Similarity::Cosine, Similarity::AsymmetricCosine { alpha }, Similarity::Jaccard, Similarity::Dice];
+        for similarity in all.into_iter().chain([Similarity::TfIdf, Similarity::Bm25 { k1, b }]) {
+            let sides = similarity.sides(&lengths);
+            for (a, b) in (0..4).flat_map(|a| (0..4).map(move |b| (a, b))) {
+                let fast = sides.similarity(0.7, sides.of_left(a), b);
+                assert_eq!(fast.to_bits(), similarity.of(0.7, lengths[a], lengths[b]).to_bits(), "{similarity:?}");
+            }
+        }
+    }
 }

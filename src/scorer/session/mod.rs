@@ -35,7 +35,6 @@
 //! formula asks for places) and 8 a session. A query walks the sessions that share an item (at most `recent` an item) and
 //! the clicks of `neighbours` sessions. An update is a refit.
 
-mod best;
 mod index;
 mod neighbours;
 mod params;
@@ -43,7 +42,6 @@ mod query;
 
 pub use params::{NextClick, PlaceWeight, Rarity, SessionKnnParams, StepDecay};
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::{
@@ -169,23 +167,10 @@ impl Scorer for SessionKnn {
     /// The evidence is the newest item shared with a neighbour that holds the item.
     fn score(&self, cx: &Context<'_>, out: &mut Scores<'_>, ws: &mut Workspace) {
         let poll = self.poll(cx, ws);
-        let mut unexplained = 0;
         for (slot, &item) in out.items().iter().enumerate() {
             if let Some(score) = self.score_of(&poll, item) {
-                out.set(slot, score);
-                unexplained += 1;
+                out.set_because(slot, score, poll.evidence(item));
             }
-        }
-        if unexplained > 0 {
-            self.each_vote(&poll, |item, _, evidence| {
-                if let Some(slot) = out.slot_of(item)
-                    && out.because(slot).is_none()
-                {
-                    out.set_because(slot, f32::NAN, evidence);
-                    unexplained -= 1;
-                }
-                if unexplained == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            });
         }
         ws.give(poll);
     }
@@ -213,14 +198,9 @@ impl Scorer for SessionKnn {
         };
         let mut parts: Vec<Scored> = Vec::new();
         let poll = self.poll(cx, ws);
-        self.each_vote(&poll, |voted, value, evidence| {
-            if voted == item {
-                match parts.iter_mut().find(|part| part.item == evidence) {
-                    Some(part) => part.score += value,
-                    None => parts.push(Scored { item: evidence, score: value }),
-                }
-            }
-            ControlFlow::Continue(())
+        self.each_vote(&poll, item, |value, evidence| match parts.iter_mut().find(|part| part.item == evidence) {
+            Some(part) => part.score += value,
+            None => parts.push(Scored { item: evidence, score: value }),
         });
         let factor = self.factor(&poll, item) as f32;
         ws.give(poll);

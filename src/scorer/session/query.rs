@@ -1,15 +1,14 @@
 //! One request: the running session, its neighbours, and what they say.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::SessionKnn;
-use super::best::Best;
 use super::index::Rows;
 use super::neighbours::{Limits, Neighbour, Search};
 use super::params::{NextClick, PlaceWeight, StepDecay};
 use crate::ids::ItemIdx;
 use crate::kernel::accumulate::Accumulator;
+use crate::scorer::best::Best;
 use crate::scorer::{Context, CurrentItem, ItemSet, Scored, Touch, Workspace};
 
 /// Clicks after a shared one that count as "next".
@@ -50,6 +49,8 @@ pub(super) struct Poll {
     /// The items with a vote in `..n_voted`, and room for a row more.
     voted: Vec<ItemIdx>,
     n_voted: usize,
+    /// The newest shared item of the neighbours that voted for each item, by its place in `running`.
+    because: Vec<u32>,
     /// What followed the newest click in the neighbours, and all of it.
     followed: Accumulator,
     all_followed: f32,
@@ -63,6 +64,7 @@ impl Poll {
         self.n_voted = 0;
         if self.votes.len() < n_items {
             self.votes.resize(n_items, NO_VOTE);
+            self.because.resize(n_items, 0);
         }
         if self.voted.len() < n_items + model.longest_row {
             self.voted.resize(n_items + model.longest_row, ItemIdx::new(0));
@@ -74,24 +76,36 @@ impl Poll {
         self.of = Some(Arc::clone(&model.token));
     }
 
+    #[inline]
     fn vote(&mut self, item: ItemIdx, value: f32) {
-        let votes = &mut self.votes[item.as_usize()];
-        self.voted[self.n_voted] = item; // overwritten by the next unless it is new
-        self.n_voted += usize::from(votes.to_bits() == NO_VOTE.to_bits());
-        *votes += f64::from(value);
+        self.vote_row(&[item], value);
     }
 
     /// One vote for each item of a row.
+    #[inline]
     fn vote_row(&mut self, row: &[ItemIdx], value: f32) {
+        let votes = &mut self.votes[..];
         let new = &mut self.voted[self.n_voted..self.n_voted + row.len()];
         let (value, mut n_new) = (f64::from(value), 0);
         for &item in row {
-            let votes = &mut self.votes[item.as_usize()];
+            let votes = &mut votes[item.as_usize()];
             new[n_new] = item; // overwritten by the next unless it is new
             n_new += usize::from(votes.to_bits() == NO_VOTE.to_bits());
             *votes += value;
         }
         self.n_voted += n_new;
+    }
+
+    /// Notes that those voted for since `from` owe it to the item of the running session at `newest`.
+    fn explain(&mut self, from: usize, newest: u32) {
+        for item in &self.voted[from..self.n_voted] {
+            self.because[item.as_usize()] = newest;
+        }
+    }
+
+    /// The newest shared item of a neighbour that voted for `item`, which somebody did.
+    pub(super) fn evidence(&self, item: ItemIdx) -> ItemIdx {
+        self.running[self.because[item.as_usize()] as usize].item
     }
 
     /// The items that were voted for, the one that may not be recommended perhaps among them.
@@ -133,6 +147,11 @@ impl StepDecay {
     }
 }
 
+/// Of a training session's clicks on shared items, the place of the latest.
+fn anchor(clicks: &[ItemIdx], shared: &ItemSet) -> usize {
+    clicks.iter().rposition(|&item| shared.contains(item)).unwrap_or_default()
+}
+
 /// The touches of the running session, newest first: those of the request or, without any, those of the profile's latest
 /// session.
 fn running_touches<'a>(cx: &Context<'a>) -> &'a [Touch] {
@@ -171,26 +190,36 @@ impl SessionKnn {
         poll
     }
 
-    /// Lets all neighbours vote.
+    /// Lets all neighbours vote, those with the newest shared item first.
     fn hear_all(&self, poll: &mut Poll) {
-        let at_hand = self.at_hand(poll);
-        if self.rows == Rows::Distinct {
-            for n in 0..poll.neighbours.len() {
-                let neighbour = poll.neighbours[n];
-                let voice = neighbour.likeness * poll.running[neighbour.newest as usize].step;
-                if voice > 0.0 {
-                    poll.vote_row(self.index.row(neighbour.session), voice);
-                }
+        let neighbours = std::mem::take(&mut poll.neighbours);
+        for alike in neighbours.chunk_by(|a, b| a.newest == b.newest) {
+            let (newest, from) = (alike[0].newest, poll.n_voted);
+            let Clicked { item, step, .. } = poll.running[newest as usize];
+            match self.rows {
+                Rows::Distinct => self.hear_rows(alike, step, poll),
+                Rows::Clicks => self.hear_clicks(alike, step, item, poll),
             }
-            if let Some(votes) = at_hand.and_then(|item| poll.votes.get_mut(item.as_usize())) {
-                *votes = NO_VOTE;
-            }
-            return;
+            poll.explain(from, newest);
         }
-        for n in 0..poll.neighbours.len() {
-            let neighbour = poll.neighbours[n];
+        poll.neighbours = neighbours;
+        if let Some(votes) = self.at_hand(poll).and_then(|item| poll.votes.get_mut(item.as_usize())) {
+            *votes = NO_VOTE;
+        }
+    }
+
+    fn hear_rows(&self, neighbours: &[Neighbour], step: f32, poll: &mut Poll) {
+        for neighbour in neighbours {
+            let voice = neighbour.likeness * step;
+            if voice > 0.0 {
+                poll.vote_row(self.index.row(neighbour.session), voice);
+            }
+        }
+    }
+
+    fn hear_clicks(&self, neighbours: &[Neighbour], step: f32, newest: ItemIdx, poll: &mut Poll) {
+        for neighbour in neighbours {
             let (clicks, last) = self.index.clicks(neighbour.session);
-            let Clicked { item: newest, step, .. } = poll.running[neighbour.newest as usize];
             if self.params.next.boost > 0.0 && poll.clicks.first() == Some(&newest) {
                 self.follow(neighbour.likeness, clicks, poll);
             }
@@ -198,40 +227,27 @@ impl SessionKnn {
             if voice <= 0.0 {
                 continue;
             }
-            // Of a training session's clicks on shared items, the latest.
-            let shared = |item: &ItemIdx| poll.places.position(*item).is_some();
-            let anchor = clicks.iter().rposition(shared).unwrap_or_default();
+            let anchor = anchor(clicks, &poll.places);
             for (place, &item) in clicks.iter().enumerate().filter(|&(place, _)| last[place]) {
-                if Some(item) != at_hand {
-                    poll.vote(item, voice * self.nearness[place.abs_diff(anchor)]);
-                }
+                poll.vote(item, voice * self.nearness[place.abs_diff(anchor)]);
             }
         }
     }
 
-    /// Calls `heard(item, value, evidence)` for each vote, the neighbours with the newest shared item first, then the
-    /// newest; `evidence` is that item. Ends when it says so.
-    pub(super) fn each_vote(&self, poll: &Poll, mut heard: impl FnMut(ItemIdx, f32, ItemIdx) -> ControlFlow<()>) {
-        let at_hand = self.at_hand(poll);
+    /// Calls `heard(value, newest shared item)` for each vote on `item`.
+    pub(super) fn each_vote(&self, poll: &Poll, item: ItemIdx, mut heard: impl FnMut(f32, ItemIdx)) {
         for neighbour in &poll.neighbours {
-            let (clicks, last) = self.index.clicks(neighbour.session);
-            let Clicked { item: evidence, step, .. } = poll.running[neighbour.newest as usize];
+            let row = self.index.row(neighbour.session);
+            let Clicked { item: newest, step, .. } = poll.running[neighbour.newest as usize];
             let voice = neighbour.likeness * step;
-            if voice <= 0.0 {
+            let Some(place) = row.iter().rposition(|&clicked| clicked == item).filter(|_| voice > 0.0) else {
                 continue;
-            }
-            let shared = |item: &ItemIdx| poll.places.position(*item).is_some();
-            let anchor = match self.rows {
-                Rows::Distinct => 0, // nobody asks
-                Rows::Clicks => clicks.iter().rposition(shared).unwrap_or_default(),
             };
-            for (place, &item) in clicks.iter().enumerate() {
-                let counts = last.get(place).is_none_or(|&last| last) && Some(item) != at_hand;
-                let near = self.nearness.get(place.abs_diff(anchor)).unwrap_or(&1.0);
-                if counts && heard(item, voice * near, evidence).is_break() {
-                    return;
-                }
-            }
+            let near = match self.rows {
+                Rows::Distinct => 1.0,
+                Rows::Clicks => self.nearness[place.abs_diff(anchor(row, &poll.places))],
+            };
+            heard(voice * near, newest);
         }
     }
 

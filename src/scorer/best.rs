@@ -1,11 +1,11 @@
 //! The best few of many scores as they come by: most are refused by one comparison.
 
+use super::Scored;
 use crate::ids::ItemIdx;
-use crate::scorer::Scored;
 
 /// Keeps the best `limit` offered, under the order of [`Scored::order`].
 #[derive(Debug, Default)]
-pub(super) struct Best {
+pub(in crate::scorer) struct Best {
     /// Score and item in one number, the better the larger.
     kept: Vec<u64>,
     limit: usize,
@@ -14,14 +14,14 @@ pub(super) struct Best {
 }
 
 impl Best {
-    pub(super) fn reset(&mut self, limit: usize) {
+    pub(in crate::scorer) fn reset(&mut self, limit: usize) {
         self.kept.clear();
         (self.limit, self.floor) = (limit, if limit == 0 { u64::MAX } else { 0 });
     }
 
     /// Offers an item with a finite score.
     #[inline]
-    pub(super) fn offer(&mut self, item: ItemIdx, score: f32) {
+    pub(in crate::scorer) fn offer(&mut self, item: ItemIdx, score: f32) {
         let bits = (score + 0.0).to_bits();
         let ascending = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
         let key = u64::from(ascending) << 32 | u64::from(!item.get());
@@ -42,7 +42,7 @@ impl Best {
     }
 
     /// Those kept, best first.
-    pub(super) fn sorted(&mut self) -> impl ExactSizeIterator<Item = Scored> + '_ {
+    pub(in crate::scorer) fn sorted(&mut self) -> impl ExactSizeIterator<Item = Scored> + '_ {
         self.cut();
         self.kept.sort_unstable_by(|a, b| b.cmp(a));
         self.kept.iter().map(|&key| {

@@ -3,13 +3,15 @@
 //! Corpus: 200,000 events of 20,000 shoppers on 10,000 items, both picked unevenly, in the order of their times: what a
 //! day's export looks like. Every iteration starts with an empty builder.
 
+use std::error::Error;
 use std::fmt::Write;
 use std::hint::black_box;
+use std::time::Instant;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 use likewise::{
     Columns, Consented, DatasetBuilder, Delimited, Event, EventKind, EventSource, FromIter, JsonLines, LawfulBasis,
-    NegativeQuantity, Shopper, TimeFormat, Timestamp,
+    NegativeQuantity, Run, Shopper, TimeFormat, Timestamp,
 };
 
 const EVENTS: u64 = 200_000;
@@ -121,5 +123,67 @@ fn two_million(c: &mut Criterion) {
     }
 }
 
+/// Two million events of four columns, parsed on one thread and on two: alternating, five rounds.
+fn threads() -> Result<(), Box<dyn Error>> {
+    let (n, mut state) = (2_000_000u64, 7u64);
+    let mut draw = move |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let unit = (state >> 11) as f64 / (1u64 << 53) as f64;
+        (unit * unit * n as f64) as u64
+    };
+    let (mut csv, mut json) = (String::from("user,item,kind,time\n"), String::new());
+    for i in 0..n {
+        let (user, item, kind) = (draw(100_000), draw(50_000), ["view", "add_to_cart", "purchase"][draw(3) as usize]);
+        let at = 1_291_191_960 + i;
+        writeln!(csv, "{user},SKU{item:06},{kind},{at}")?;
+        writeln!(json, r#"{{"user":{user},"item":"SKU{item:06}","kind":"{kind}","time":{at}}}"#)?;
+    }
+    let pools = [1, 2].map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build());
+    let [one, two] = pools;
+    let (one, two, run) = (one?, two?, Run::default());
+    let rate = |start: Instant| n as f64 / start.elapsed().as_secs_f64() / 1e6;
+    for round in 1..=5 {
+        let start = Instant::now();
+        let mut builder = DatasetBuilder::default();
+        black_box(builder.ingest(Delimited::from_reader(csv.as_bytes(), columns())?)?);
+        let serial = rate(start);
+        let mut rates = Vec::new();
+        for pool in [&one, &two] {
+            let start = Instant::now();
+            let mut builder = DatasetBuilder::default();
+            let source = Delimited::from_reader(csv.as_bytes(), columns())?;
+            black_box(pool.install(|| builder.ingest_parallel(source, &run))?);
+            rates.push(rate(start));
+        }
+        for pool in [&one, &two] {
+            let start = Instant::now();
+            let mut builder = DatasetBuilder::default();
+            let source = JsonLines::from_reader(json.as_bytes(), columns())?;
+            black_box(pool.install(|| builder.ingest_parallel(source, &run))?);
+            rates.push(rate(start));
+        }
+        println!(
+            "round {round}, M events/s: csv one by one {serial:.2}, in blocks on one thread {:.2}, on two {:.2} ({:.2}x); \
+             json on one {:.2}, on two {:.2} ({:.2}x)",
+            rates[0],
+            rates[1],
+            rates[1] / rates[0],
+            rates[2],
+            rates[3],
+            rates[3] / rates[2]
+        );
+    }
+    Ok(())
+}
+
 criterion_group!(benches, ingest, two_million);
-criterion_main!(benches);
+
+/// `-- --threads` compares one thread and two instead.
+fn main() -> Result<(), Box<dyn Error>> {
+    if std::env::args().any(|arg| arg == "--threads") {
+        return threads();
+    }
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    Ok(())
+}

@@ -100,6 +100,12 @@ impl KeyArena {
         self.ends.len()
     }
 
+    #[cfg(any(feature = "csv", feature = "json"))]
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
     pub(crate) fn push(&mut self, key: &str) {
         self.bytes.push_str(key);
         self.ends.push(self.bytes.len() as u64);
@@ -113,7 +119,7 @@ impl KeyArena {
 
     /// Whether the key that lies at `start` reads `key`, given that it is as long.
     fn reads(&self, start: usize, key: &str) -> bool {
-        self.bytes.as_bytes().get(start..start + key.len()) == Some(key.as_bytes())
+        self.bytes.as_bytes().get(start..start + key.len()).is_some_and(|known| same(known, key.as_bytes()))
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -123,6 +129,20 @@ impl KeyArena {
     pub(crate) fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
         self.ends.shrink_to_fit();
+    }
+}
+
+/// Whether two texts of one length are the same. Most keys are short: two words each, and no call.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let ends = || Some((a.first_chunk()?, a.last_chunk()?, b.first_chunk()?, b.last_chunk()?));
+    match ends() {
+        Some((a_first, a_last, b_first, b_last)) if a.len() <= 16 => {
+            let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+            (word(a_first) ^ word(b_first)) | (word(a_last) ^ word(b_last)) == 0
+        }
+        Some(_) => a == b,
+        None => a.iter().zip(b).all(|(a, b)| a == b),
     }
 }
 
@@ -257,6 +277,13 @@ impl IdMap {
         (0..self.len()).map(|i| self.arena.get(i).unwrap_or_default())
     }
 
+    /// Forgets all keys, but not the room they took.
+    #[cfg(any(feature = "csv", feature = "json"))]
+    pub(crate) fn clear(&mut self) {
+        self.arena.clear();
+        self.table.0.clear();
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         self.arena.heap_bytes() + self.table.heap_bytes()
     }
@@ -287,6 +314,11 @@ impl ShopperMap {
         self.profiled.find(&self.arena, key).map(UserIdx)
     }
 
+    #[cfg(any(feature = "csv", feature = "json"))]
+    pub(crate) fn anonymous(&self, session: &str) -> Option<UserIdx> {
+        self.anonymous.find(&self.arena, session).map(UserIdx)
+    }
+
     pub(crate) fn intern_profiled(&mut self, key: &str) -> Result<UserIdx, TooManyIds> {
         let index = self.profiled.intern(&mut self.arena, key, "shoppers")?;
         self.is_profiled.resize(self.arena.len(), true);
@@ -297,6 +329,15 @@ impl ShopperMap {
         let index = self.anonymous.intern(&mut self.arena, session, "shoppers")?;
         self.is_profiled.resize(self.arena.len(), false);
         Ok(UserIdx(index))
+    }
+
+    /// Forgets all keys, but not the room they took.
+    #[cfg(any(feature = "csv", feature = "json"))]
+    pub(crate) fn clear(&mut self) {
+        self.arena.clear();
+        self.profiled.0.clear();
+        self.anonymous.0.clear();
+        self.is_profiled.clear();
     }
 
     pub(crate) fn is_profiled(&self, row: UserIdx) -> bool {
@@ -322,6 +363,19 @@ impl ShopperMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_of_one_length_are_told_apart_at_every_byte() {
+        for len in 0..40 {
+            let a: Vec<u8> = (0..len).collect();
+            assert!(same(&a, &a.clone()));
+            for at in 0..len as usize {
+                let mut b = a.clone();
+                b[at] ^= 0x80;
+                assert!(!same(&a, &b), "{len} bytes, differing at {at}");
+            }
+        }
+    }
 
     #[test]
     fn numbers_are_handed_out_in_order_and_kept() {

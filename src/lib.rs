@@ -162,11 +162,11 @@ pub use serve::{
     LiveError, LiveReport, Placement, Recommendation, Recommendations, Recommender, Recorded, Refit, Refreshed,
     Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot, SnapshotError, Source, Stage, StageReport,
 };
-#[cfg(feature = "json")]
-pub use source::JsonLines;
 #[cfg(any(feature = "csv", feature = "json"))]
-pub use source::{Columns, Fields, NegativeQuantity, SourceError, TimeFormat};
+pub use source::{Block, BlockParser, BlockSource, Columns, Fields, NegativeQuantity, SourceError, TimeFormat};
 #[cfg(feature = "csv")]
-pub use source::{Delimited, Dialect};
+pub use source::{Delimited, DelimitedParser, Dialect};
 pub use source::{EventSource, Flow, FromIter, Offered, RejectReason};
+#[cfg(feature = "json")]
+pub use source::{JsonLines, JsonLinesParser};
 pub use time::{Span, Timestamp};

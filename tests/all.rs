@@ -22,6 +22,7 @@ mod evaluate_split;
 mod explain;
 mod groceries;
 mod hybrid;
+mod ingest;
 mod knn;
 mod laws;
 mod linear;

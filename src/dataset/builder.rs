@@ -53,12 +53,12 @@ pub struct DatasetBuilder {
     pub(super) weights: Checked<EventWeights>,
     pub(super) as_of: Option<Timestamp>,
     pub(super) session_gap: Span,
-    on_reject: OnReject,
+    pub(super) on_reject: OnReject,
     pub(super) shoppers: ShopperMap,
     pub(super) items: IdMap,
     pub(super) sessions: IdMap,
     pub(super) queries: IdMap,
-    ids: hashbrown::HashSet<u128, FxBuildHasher>,
+    pub(super) ids: hashbrown::HashSet<u128, FxBuildHasher>,
     pub(super) user: Vec<UserIdx>,
     pub(super) session: Vec<u32>,
     pub(super) table: EventTable,
@@ -207,7 +207,7 @@ impl DatasetBuilder {
             return Ok(Err(reason));
         }
         if let Some(id) = event.id.filter(|id| !id.is_empty())
-            && !self.ids.insert(xxh3_128(id.as_bytes()))
+            && !self.ids.insert(xxh3_128(id.as_bytes()).max(1))
         {
             return Ok(Err(RejectReason::Duplicate));
         }
@@ -303,7 +303,7 @@ pub(crate) fn vet(event: &Event<'_>) -> Result<(), RejectReason> {
 }
 
 /// The rules every event must meet, in the order of the fields.
-fn vet_until(event: &Event<'_>, now: Option<Timestamp>) -> Result<(), RejectReason> {
+pub(super) fn vet_until(event: &Event<'_>, now: Option<Timestamp>) -> Result<(), RejectReason> {
     let id = |field, text: &str| match text.len() {
         0 => Err(RejectReason::Missing { field }),
         n if n > MAX_ID_BYTES => Err(RejectReason::IdTooLong { field }),

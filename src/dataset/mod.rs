@@ -7,6 +7,8 @@ mod builder;
 mod delta;
 mod log;
 mod matrix;
+#[cfg(any(feature = "csv", feature = "json"))]
+mod part;
 mod report;
 mod rows;
 mod summary;

@@ -3,6 +3,10 @@
 //! Use it for exports of a shop system or warehouse. One record is reused for all lines, so nothing is allocated per
 //! event. Columns are found by their names in the header; their order does not matter, and others may be there.
 
+mod blocks;
+
+pub use blocks::DelimitedParser;
+
 use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::ops::Range;
@@ -11,10 +15,12 @@ use std::path::Path;
 use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
 
+use super::blocks::{Block, Cutter};
 use super::mapping::{Columns, Fields, Mapper, slot_name};
 use super::text::{Watched, open_text};
 use super::{EventSource, Flow, Offered, RejectReason, SourceError};
 use crate::params::ParamError;
+use blocks::{Layout, Records};
 
 /// How fields are separated and quoted in delimited text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +115,8 @@ pub struct Delimited<R> {
     record: ByteRecord,
     spans: Vec<Range<usize>>,
     copy: String,
+    /// Of a text in blocks.
+    layout: Layout,
 }
 
 /// The dialect and the header may be set until the first record is asked for.
@@ -119,12 +127,17 @@ enum Input<R> {
         header: Option<Vec<String>>,
     },
     Reading(Box<csv::Reader<Watched<R>>>),
+    /// Handed out in blocks; the first one waits to be.
+    Cutting {
+        cutter: Box<Cutter<R, Records>>,
+        first: Option<Block>,
+    },
     /// The header could not be used.
     Refused,
 }
 
 /// Which column feeds which slot, and how many columns there are.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Wiring {
     slots: Vec<(usize, usize)>,
     columns: usize,
@@ -156,7 +169,8 @@ impl<R: Read> Delimited<R> {
         let mapper = Mapper::new(columns)?;
         let spans = vec![0..0; mapper.columns().n_slots()];
         let input = Input::Waiting { reader, dialect: Dialect::CSV, header: None };
-        Ok(Self { input, mapper, wiring: Wiring::default(), record: ByteRecord::new(), spans, copy: String::new() })
+        let (wiring, record, copy, layout) = Default::default();
+        Ok(Self { input, mapper, wiring, record, spans, copy, layout })
     }
 
     /// In this dialect. It has no effect once events were read.
@@ -203,6 +217,13 @@ impl<R: Read> Delimited<R> {
                 read.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
             }
         };
+        self.wire(&names)?;
+        self.input = Input::Reading(Box::new(reader));
+        Ok(())
+    }
+
+    /// Finds the mapped columns in the header.
+    fn wire(&mut self, names: &[String]) -> Result<(), SourceError> {
         // A reader that hands over single bytes keeps the byte-order mark from being recognised earlier.
         let names: Vec<&str> = names.iter().map(|name| name.trim_start_matches('\u{feff}').trim()).collect();
         if !names.is_empty() {
@@ -214,7 +235,6 @@ impl<R: Read> Delimited<R> {
             self.wiring.slots = found.collect::<Result<_, _>>()?;
             self.wiring.columns = names.len();
         }
-        self.input = Input::Reading(Box::new(reader));
         Ok(())
     }
 }
@@ -226,7 +246,12 @@ impl<R: Read> EventSource for Delimited<R> {
         if matches!(self.input, Input::Waiting { .. }) {
             self.begin()?;
         }
-        let Self { input: Input::Reading(reader), mapper, wiring, record, spans, copy } = self else { return Ok(()) };
+        if let Input::Cutting { .. } = self.input {
+            return self.each_of_blocks(sink);
+        }
+        let Self { input: Input::Reading(reader), mapper, wiring, record, spans, copy, .. } = self else {
+            return Ok(());
+        };
         loop {
             let read = reader.read_byte_record(record).map_err(io_error);
             if !read.map_err(|source| SourceError::read(reader.position().line(), source))? {

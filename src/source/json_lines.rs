@@ -3,6 +3,10 @@
 //! Only the mapped fields are taken out of a line; all others are skipped unread. One line buffer and one text buffer
 //! are reused throughout, so nothing is allocated per event.
 
+mod blocks;
+
+pub use blocks::JsonLinesParser;
+
 use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::ops::Range;
@@ -10,9 +14,11 @@ use std::path::Path;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::blocks::{Block, BlockParser, BlockSource, Cutter, Lines};
 use super::mapping::{Columns, Fields, Mapper, slot_name};
 use super::text::open_text;
 use super::{EventSource, Flow, Offered, RejectReason, SourceError};
+use blocks::Short;
 
 /// The longest line that is read. A longer one is [`RejectReason::Malformed`] and is not held in memory.
 const MAX_LINE: u64 = 1 << 24;
@@ -45,7 +51,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct JsonLines<R> {
-    reader: R,
+    input: Input<R>,
     mapper: Mapper,
     tree: Node,
     line: Vec<u8>,
@@ -53,8 +59,17 @@ pub struct JsonLines<R> {
     found: Found,
 }
 
+enum Input<R> {
+    /// Line by line.
+    Lines(R),
+    /// Block by block.
+    Blocks(Cutter<Short<R>, Lines>),
+    /// On the way from the one to the other.
+    Moving,
+}
+
 /// The mapped names as a tree: `user.id` is `id` below `user`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Node {
     slots: Vec<usize>,
     children: Vec<(String, Node)>,
@@ -133,7 +148,8 @@ impl<R: BufRead> JsonLines<R> {
     pub fn from_reader(reader: R, columns: Columns) -> Result<Self, SourceError> {
         let mapper = Mapper::new(columns)?;
         let found = Found { spans: vec![0..0; mapper.columns().n_slots()], ..Found::default() };
-        Ok(Self { reader, tree: Node::of(mapper.columns()), mapper, line: Vec::new(), number: 0, found })
+        let (input, tree) = (Input::Lines(reader), Node::of(mapper.columns()));
+        Ok(Self { input, tree, mapper, line: Vec::new(), number: 0, found })
     }
 
     /// Leaves out the records for which `rule` says so, counted as [`RejectReason::LeftOut`] for this reason.
@@ -148,7 +164,8 @@ impl<R: BufRead> JsonLines<R> {
     /// Reads the next line into the buffer; what is left of one beyond [`MAX_LINE`] is skipped.
     fn next_line(&mut self) -> io::Result<Line> {
         self.line.clear();
-        if (&mut self.reader).take(MAX_LINE).read_until(b'\n', &mut self.line)? == 0 {
+        let Input::Lines(reader) = &mut self.input else { return Ok(Line::End) };
+        if reader.by_ref().take(MAX_LINE).read_until(b'\n', &mut self.line)? == 0 {
             return Ok(Line::End);
         }
         self.number += 1;
@@ -157,7 +174,7 @@ impl<R: BufRead> JsonLines<R> {
         }
         self.line.clear();
         self.line.shrink_to_fit();
-        self.reader.skip_until(b'\n')?;
+        reader.skip_until(b'\n')?;
         Ok(Line::TooLong)
     }
 }
@@ -172,6 +189,18 @@ impl<R: BufRead> EventSource for JsonLines<R> {
     type Error = SourceError;
 
     fn for_each(&mut self, sink: &mut dyn FnMut(Offered<'_>) -> Flow) -> Result<(), SourceError> {
+        if matches!(self.input, Input::Blocks(_))
+            && let Some(parser) = self.parser()?
+        {
+            let (mut block, mut flow) = (Block::default(), Flow::Continue);
+            while flow == Flow::Continue && self.fill(&mut block)? {
+                parser.parse(&block, &mut |offered| {
+                    flow = sink(offered);
+                    flow
+                });
+            }
+            return Ok(());
+        }
         loop {
             let line = self.next_line().map_err(|source| SourceError::read(self.number, source))?;
             let Self { mapper, tree, found, .. } = self;
@@ -182,8 +211,7 @@ impl<R: BufRead> EventSource for JsonLines<R> {
                     Err(RejectReason::Malformed)
                 }
                 Line::Whole => {
-                    let mark: &[u8] = if self.number == 1 { b"\xEF\xBB\xBF" } else { b"" };
-                    let text = self.line.strip_prefix(mark).unwrap_or(&self.line).trim_ascii();
+                    let text = content(&self.line, self.number);
                     if text.is_empty() {
                         continue;
                     }
@@ -199,6 +227,12 @@ impl<R: BufRead> EventSource for JsonLines<R> {
             }
         }
     }
+}
+
+/// A line without what is around its object; a byte-order mark may begin the first.
+fn content(line: &[u8], number: u64) -> &[u8] {
+    let mark: &[u8] = if number == 1 { b"\xEF\xBB\xBF" } else { b"" };
+    line.strip_prefix(mark).unwrap_or(line).trim_ascii()
 }
 
 impl Found {

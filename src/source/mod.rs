@@ -15,9 +15,14 @@
 //! | a mapped column is missing, the file cannot be opened, reading fails, compressed data is cut off | [`SourceError`]; what was offered before stays |
 //! | nothing to read, or a header alone | no events |
 //!
+//! [`DatasetBuilder::ingest_parallel`](crate::DatasetBuilder::ingest_parallel) parses both on all cores (a
+//! [`BlockSource`]), with the same numbers, report and errors.
+//!
 //! A record that makes no sense is *offered as a rejection*, with its line and reason; it never ends the run (unless the
 //! builder was told to stop on it) and is never silently lost.
 
+#[cfg(any(feature = "csv", feature = "json"))]
+mod blocks;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod clock;
 #[cfg(feature = "csv")]
@@ -34,17 +39,19 @@ mod record;
 pub(crate) mod text;
 
 #[cfg(any(feature = "csv", feature = "json"))]
+pub use blocks::{Block, BlockParser, BlockSource};
+#[cfg(any(feature = "csv", feature = "json"))]
 pub use clock::TimeFormat;
 #[cfg(feature = "csv")]
 pub(crate) use delimited::first_line;
 #[cfg(feature = "csv")]
-pub use delimited::{Delimited, Dialect};
+pub use delimited::{Delimited, DelimitedParser, Dialect};
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use error::SourceError;
 #[cfg(feature = "json")]
 pub(crate) use error::edits;
 #[cfg(feature = "json")]
-pub use json_lines::JsonLines;
+pub use json_lines::{JsonLines, JsonLinesParser};
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use mapping::{Columns, Fields, NegativeQuantity};
 pub use memory::FromIter;

@@ -51,6 +51,16 @@ impl<R> Watched<R> {
         Self { reader, total: 0, last: 0, crlf: None }
     }
 
+    /// A reader of a part of a text of which it is known how lines end.
+    pub(crate) const fn knowing(reader: R, crlf: Option<bool>) -> Self {
+        Self { reader, total: 0, last: 0, crlf }
+    }
+
+    /// Whether the first line break met is `\r\n`; `None` before one was met.
+    pub(crate) const fn ends_lines(&self) -> Option<bool> {
+        self.crlf
+    }
+
     /// Whether a csv record that ends before this byte took the line feed after it along. It does not take the one of
     /// `\r\n`, and there is none at the end of many files.
     pub(crate) fn line_feed_before(&self, byte: u64) -> bool {

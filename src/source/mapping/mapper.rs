@@ -49,6 +49,11 @@ impl Mapper {
         self.rules.push((reason, rule));
     }
 
+    /// Whether a record's event depends on no record before it.
+    pub(in crate::source) fn is_free_of_order(&self) -> bool {
+        self.rules.is_empty() && !matches!(self.columns.time, TimeFrom::Arrival { .. })
+    }
+
     /// Counts one more record: its place in the order of arrival.
     pub(in crate::source) fn arrive(&mut self) {
         self.arrived = self.arrived.saturating_add(1);

@@ -1,0 +1,102 @@
+//! What does it cost to grow? Every stage from events to everybody's list, on a synthetic shop of any size.
+//!
+//! ```sh
+//! cargo run --release --example scale -- --events 1000000
+//! ```
+//!
+//! A hundred events a shopper, 200,000 items (a fifth of the events where those are fewer than a million). For each stage:
+//! its time, that time an event, and the most memory the process held while it ran. 10^8 events are 10^6 shoppers; run
+//! 10^6, 10^7 and 10^8 one after the other and compare the columns: a stage that grows in step with the events keeps its
+//! cost an event.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Instant;
+
+use likewise::testing::{ShopParams, SyntheticShop};
+use likewise::*;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let events = events()?;
+    let users = u32::try_from(events / 100)?.max(10);
+    let items = u32::try_from(events / 5)?.clamp(100, 200_000);
+    let params = ShopParams { events, users, items, categories: (items / 200).max(5), ..ShopParams::default() };
+    let shop = SyntheticShop::new(params.check()?);
+    let run = Run::new(42);
+    println!(
+        "{events} events, {users} shoppers, {items} items, {} threads\n{:<22} {:>10} {:>12} {:>12}",
+        rayon::current_num_threads(),
+        "stage",
+        "seconds",
+        "ns an event",
+        "peak MiB"
+    );
+    let stages = Stages { events };
+
+    let mut builder = DatasetBuilder::new(Lineage::new(1));
+    stages.time("ingest", || builder.ingest(&shop))?;
+    let data = Arc::new(stages.time("dataset", || builder.finish())?);
+    let train = TrainingSet::from(&*data);
+    stages.time("popularity", || PopularityParams::default().check()?.fit(&train, &run).map_err(boxed))?;
+    let co_view = CoOccurrenceParams { retain: Retain::ListsOnly, ..CoOccurrenceParams::co_view() };
+    stages.time("co-view", || co_view.check()?.fit(&train, &run).map_err(boxed))?;
+    stages.time("sessions", || SessionKnnParams::vmis().check()?.fit(&train, &run).map_err(boxed))?;
+    let als = AlsParams { factors: 64, iterations: 5, ..AlsParams::default() };
+    let als = stages.time("ALS, 64 factors x 5", || als.check()?.fit(&train, &run).map_err(boxed))?;
+    let ranker = Ranker::builder().scorer(Arc::new(als), 1.0).build()?;
+    let catalog = Arc::new(shop.catalog()?);
+    let snapshot = Snapshot::new(Arc::clone(&data), catalog, Arc::new(ranker))?;
+    let now = data.as_of();
+    let report = stages.time("batch, all shoppers", || {
+        let request = |id| Request::profiled(Consented::new(id, LawfulBasis::Contract), now).k(20);
+        snapshot.recommend_all(request, &run, |answer| match answer.list {
+            Ok(_) => Flow::Continue,
+            Err(_) => Flow::Stop,
+        })
+    })?;
+    println!("{} lists of 20; the dataset holds {} MiB", report.answered, data.memory_report().total() >> 20);
+    Ok(())
+}
+
+fn boxed(error: FitError) -> Box<dyn Error> {
+    error.into()
+}
+
+/// `--events N`, or few enough for a second.
+fn events() -> Result<u64, Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    match (args.next().as_deref(), args.next()) {
+        (None, _) => Ok(50_000),
+        (Some("--events"), Some(number)) => Ok(number.parse()?),
+        _ => Err("usage: scale [--events N]".into()),
+    }
+}
+
+struct Stages {
+    events: u64,
+}
+
+impl Stages {
+    /// Runs a stage and prints what it took.
+    fn time<T, E>(&self, stage: &str, run: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        forget_peak();
+        let start = Instant::now();
+        let made = run()?;
+        let seconds = start.elapsed().as_secs_f64();
+        let peak = peak_mib().map_or_else(|| "?".to_owned(), |mib| mib.to_string());
+        println!("{stage:<22} {seconds:>10.3} {:>12.1} {peak:>12}", seconds * 1e9 / self.events as f64);
+        Ok(made)
+    }
+}
+
+/// Lets Linux count the most memory held from now on; elsewhere the column stays empty.
+fn forget_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+fn peak_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib >> 10)
+}

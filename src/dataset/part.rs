@@ -4,9 +4,9 @@
 //! the builder knew have their numbers at once; those new to it get theirs when the part is taken in, event by event in
 //! the order of the text, and so the numbering is that of a single thread.
 //!
-//! Measured 2026-11-22, two million events of four columns, M events/s on one thread and two: parts that number all their
-//! keys among themselves 1.6 and 2.4, since most keys are then looked up twice, the second time by one thread; one by one,
-//! without parts, 2.9. The figures of this are in `benches/README.md`.
+//! Measured 2026-11-22 (`cargo bench --bench ingest -- --threads`: two million events of four columns, medians of five
+//! rounds), M events/s on one thread and on two: 2.8 and 4.9. Parts that numbered all their keys among themselves: 1.45 and
+//! 1.9, since most keys were then looked up twice, the second time by one thread. One by one, without parts: 3.3.
 
 use xxhash_rust::xxh3::xxh3_128;
 

@@ -5,7 +5,7 @@
 //! of those met is a few ascending runs: where it has to be cut, the cut is found by bisection and nothing is moved.
 //!
 //! Measured 2026-11-22 on yoochoose-100k (m 1,000, k 500, last 4 clicks; µs a prediction, proposed and scored, research
-//! profile): p50 3.3, p90 8.3, mean 4.1, where Serenade took 16.6, 47.9, 21.7 in the same minute. Of what was tried,
+//! profile): p50 3.6, p90 8.5, mean 4.3, where Serenade took 14.7, 40.1, 18.4 in the same minutes. Of what was tried,
 //! rows padded to multiples of four items to spare the loop its unpredictable end were 5 % slower; asking the neighbours
 //! once to propose and again to score took half as long again.
 

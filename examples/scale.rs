@@ -41,20 +41,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     let co_view = CoOccurrenceParams { retain: Retain::ListsOnly, ..CoOccurrenceParams::co_view() };
     stages.time("co-view", || co_view.check()?.fit(&train, &run).map_err(boxed))?;
     stages.time("sessions", || SessionKnnParams::vmis().check()?.fit(&train, &run).map_err(boxed))?;
-    let als = AlsParams { factors: 64, iterations: 5, ..AlsParams::default() };
+    let als = AlsParams { factors: 64, iterations: 5, propose_scan_limit: u32::MAX, ..AlsParams::default() };
     let als = stages.time("ALS, 64 factors x 5", || als.check()?.fit(&train, &run).map_err(boxed))?;
     let ranker = Ranker::builder().scorer(Arc::new(als), 1.0).build()?;
     let catalog = Arc::new(shop.catalog()?);
     let snapshot = Snapshot::new(Arc::clone(&data), catalog, Arc::new(ranker))?;
-    let now = data.as_of();
+    let (now, mut full) = (data.as_of(), 0);
     let report = stages.time("batch, all shoppers", || {
         let request = |id| Request::profiled(Consented::new(id, LawfulBasis::Contract), now).k(20);
-        snapshot.recommend_all(request, &run, |answer| match answer.list {
-            Ok(_) => Flow::Continue,
-            Err(_) => Flow::Stop,
+        snapshot.recommend_all(request, &run, |answer| {
+            full += u64::from(answer.list.is_ok_and(|list| list.len() == 20));
+            Flow::Continue
         })
     })?;
-    println!("{} lists of 20; the dataset holds {} MiB", report.answered, data.memory_report().total() >> 20);
+    println!(
+        "{} lists, {full} of them of 20 items; the dataset holds {} MiB",
+        report.answered,
+        data.memory_report().total() >> 20
+    );
     Ok(())
 }
 

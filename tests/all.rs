@@ -35,6 +35,7 @@ mod rank;
 mod recent;
 mod recommender;
 mod registry;
+mod retrieval;
 mod rules;
 mod select;
 mod session;

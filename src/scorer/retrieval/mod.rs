@@ -1,0 +1,93 @@
+//! How a model of factors finds the best items for a shopper: all of them, or those in the nearest lists.
+//!
+//! A search screens panels of bytes (`kernel/panel.rs`), scores the survivors in full and keeps the best under the one order of
+//! the crate. One shopper or many, the result is that of scoring everything, bit for bit.
+
+mod index;
+mod lists;
+mod propose;
+mod seek;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::params::ParamError;
+
+pub(in crate::scorer) use index::Index;
+
+/// How a model of factors looks for the items it [proposes](crate::Scorer::propose).
+///
+/// `Exact` gives exactly the best of all items that the filters admit. It screens a byte a number and scores in full only
+/// what may be among the best, so it goes over some 40,000 items of 64 factors in a tenth of a millisecond.
+///
+/// `Ivf` groups the items around `lists` means of their vectors when the model is fitted, and looks through the `probes`
+/// lists whose means have the largest products with the shopper's vector, exactly as above. Removed, sold-out and
+/// otherwise refused items take nobody's place: filters are asked while looking, and when fewer than
+/// 256 admitted items turn up, all other lists are looked through too. What is lost is the best items of other lists: see the
+/// figures in `benches/README.md` for how many.
+///
+/// `Auto` is `Exact` up to 24 million numbers (375,000 items of 64 factors: about a millisecond), and beyond it `Ivf` with
+/// `2 √items` lists and a sixteenth of them probed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Retrieval {
+    /// The exact scan while it takes about a millisecond, lists beyond.
+    #[default]
+    Auto,
+    /// The exact scan, however many items.
+    Exact,
+    /// The nearest of so many lists.
+    Ivf {
+        /// Lists the items are grouped in, `1..=65_536`; at most as many as there are items.
+        lists: u32,
+        /// Lists looked through, `1..=65_536`.
+        probes: u32,
+    },
+    /// Nothing: the model judges what others propose.
+    None,
+}
+
+impl Retrieval {
+    pub(in crate::scorer) const ALLOWED: &'static str =
+        "auto, exact, none, or ivf with lists and probes from 1 to 65536";
+
+    pub(in crate::scorer) fn validate(self, param: &str) -> Result<(), ParamError> {
+        let within = |name: &str, n: u32| match n {
+            1..=65_536 => Ok(()),
+            _ => Err(ParamError::new(format!("{param}.ivf.{name}"), n, "a whole number from 1 to 65536")),
+        };
+        match self {
+            Self::Ivf { lists, probes } => within("lists", lists).and_then(|()| within("probes", probes)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many lists, and how many of them to look through, for so many vectors of so many numbers.
+    fn plan(self, rows: usize, dim: usize) -> Plan {
+        let lists = |lists: usize, probes: usize| match lists.min(rows) {
+            0 | 1 => Plan::All,
+            lists => Plan::Lists { lists, probes: probes.min(lists) },
+        };
+        match self {
+            Self::None => Plan::Nothing,
+            Self::Exact => Plan::All,
+            Self::Ivf { lists: n, probes } => lists(n as usize, probes as usize),
+            Self::Auto if rows.saturating_mul(dim) <= AUTO_NUMBERS => Plan::All,
+            Self::Auto => {
+                let n = (2.0 * (rows as f64).sqrt()) as usize;
+                lists(n, n.div_ceil(16))
+            }
+        }
+    }
+}
+
+/// Up to here [`Retrieval::Auto`] scans everything.
+const AUTO_NUMBERS: usize = 24_000_000;
+
+enum Plan {
+    Nothing,
+    All,
+    Lists { lists: usize, probes: usize },
+}

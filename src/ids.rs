@@ -88,6 +88,11 @@ pub struct TooManyIds {
 /// The largest number of keys one numbering holds (`u32::MAX` itself is kept as "none").
 pub(crate) const MAX_IDS: u32 = u32::MAX - 1;
 
+/// The number of the next key, after `known` of them.
+fn next_id(known: usize, what: &'static str) -> Result<u32, TooManyIds> {
+    u32::try_from(known).ok().filter(|&n| n < MAX_IDS).ok_or(TooManyIds { what, limit: MAX_IDS })
+}
+
 /// Key text laid end to end: `8 + len` bytes a key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeyArena {
@@ -201,8 +206,7 @@ impl KeyTable {
         if let Some(found) = self.0.find(spread, |entry| entry.is(hash, key, arena)) {
             return Ok(found.index);
         }
-        let next = u32::try_from(arena.len()).ok().filter(|&n| n < MAX_IDS);
-        let next = next.ok_or(TooManyIds { what, limit: MAX_IDS })?;
+        let next = next_id(arena.len(), what)?;
         let start = arena.bytes.len() as u64;
         arena.push(key);
         self.0.insert_unique(spread, Entry::new(hash, next, start, key.len()), |entry| Entry::spread(entry.hash));
@@ -388,6 +392,16 @@ mod tests {
         assert_eq!(map.iter().nth(999), Some("k999"));
         map.shrink();
         assert_eq!(map.get("k999"), Some(999));
+    }
+
+    #[test]
+    fn a_catalogue_beyond_32_bits_is_refused() {
+        assert_eq!(next_id(MAX_IDS as usize - 1, "items"), Ok(MAX_IDS - 1));
+        for known in [MAX_IDS as usize, u32::MAX as usize, usize::MAX] {
+            let error = next_id(known, "items").unwrap_err();
+            assert_eq!(error, TooManyIds { what: "items", limit: MAX_IDS });
+            assert!(error.to_string().contains("split the data"), "{error}");
+        }
     }
 
     #[test]

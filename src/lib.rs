@@ -149,18 +149,20 @@ pub use scorer::{
     GraphWalkParams, HistoryView, Hybrid, HybridParams, Indicator, ItemKnn, ItemKnnParams, KindFactors, LinearModel,
     ListScale, NextClick, Others, Own, PairCounts, PairDecay, PairOrder, PairUnit, PairWeight, PartScale, PartShare,
     PathStep, PersonalFrequency, PersonalFrequencyParams, PlaceWeight, PopularIn, PopularInParams, Popularity,
-    PopularityParams, ProfileBy, Proposed, PureSvd, PureSvdParams, Rarity, Reason, ReasonCode, Recency, Recent,
-    RecentParams, Repeats, Retain, Rules, Sampling, Scaling, Scored, Scorer, Scores, SequentialRulesParams, SessionKnn,
-    SessionKnnParams, Sign, Similarity, SlimParams, Solver, SparseEaseParams, StepDecay, StepWeight, Strength, TifuKnn,
-    TifuKnnParams, Touch, TrainingSet, Transition, TransitionParams, Trending, TrendingParams, UpCf, UpCfParams,
-    UserKnn, UserKnnParams, VectorError, Vectors, VoteDecay, Workspace,
+    PopularityParams, ProfileBy, Proposed, Proposing, PureSvd, PureSvdParams, Rarity, Reason, ReasonCode, Recency,
+    Recent, RecentParams, Repeats, Retain, Retrieval, Rules, Sampling, Scaling, Scored, Scorer, Scores,
+    SequentialRulesParams, SessionKnn, SessionKnnParams, Sign, Similarity, SlimParams, Solver, SparseEaseParams,
+    StepDecay, StepWeight, Strength, TifuKnn, TifuKnnParams, Together, Touch, TrainingSet, Transition,
+    TransitionParams, Trending, TrendingParams, UpCf, UpCfParams, UserKnn, UserKnnParams, VectorError, Vectors,
+    VoteDecay, Workspace,
 };
 #[cfg(feature = "linalg")]
 pub use scorer::{EaseParams, Keep};
 pub use serve::{
     Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Lineup, Live, LiveConfig,
     LiveError, LiveReport, Placement, Recommendation, Recommendations, Recommender, Recorded, Refit, Refreshed,
-    Renderer, Request, RequestError, RuleApplied, SessionEvent, Snapshot, SnapshotError, Source, Stage, StageReport,
+    Renderer, Request, RequestError, RuleApplied, SessionEvent, Shard, ShardError, Snapshot, SnapshotError, Source,
+    Stage, StageReport, merge_shards,
 };
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use source::{Block, BlockParser, BlockSource, Columns, Fields, NegativeQuantity, SourceError, TimeFormat};

@@ -36,6 +36,7 @@ mod rank;
 mod recent;
 mod recommender;
 mod registry;
+mod retrieval;
 mod rules;
 mod select;
 mod session;

@@ -174,3 +174,28 @@ fn all_shoppers_with_a_profile() {
     });
     assert_eq!((report.unwrap().answered, met), (2, vec![(false, 0), (false, 1)]));
 }
+
+/// Processes that each answer their share give, merged, what one process gives.
+#[test]
+fn shards_merge_into_the_whole_batch() {
+    let (snapshot, _) = shop();
+    let users = users();
+    let mut whole = Vec::new();
+    let collect = |answers: &mut Vec<_>, answer: Answer<'_, '_>| {
+        answers.push((answer.number, answer.list.unwrap()));
+        Flow::Continue
+    };
+    snapshot.recommend_batch(requests(&users), &Run::new(0), |answer| collect(&mut whole, answer)).unwrap();
+    for of in [1, 2, 3, 7] {
+        let share = |index| {
+            let mut part = Vec::new();
+            let shard = Shard::new(index, of).unwrap();
+            let run = Run::new(0);
+            let report = snapshot.recommend_shard(shard, requests(&users), &run, |answer| collect(&mut part, answer));
+            assert_eq!(report.unwrap().answered, part.len() as u64);
+            part
+        };
+        let merged: Result<Vec<_>, _> = merge_shards((0..of).map(share)).collect();
+        assert!(merged.unwrap() == whole);
+    }
+}

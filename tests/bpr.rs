@@ -132,7 +132,7 @@ fn extremes_are_survived() {
     let run = Run::new(1).cancel(&stop);
     let error = BprParams::default().check().unwrap().fit(&(&data).into(), &run).unwrap_err();
     assert!(matches!(error, FitError::Cancelled(_)));
-    let quiet = fit(&BprParams { propose_scan_limit: 0, ..small(Sampling::Uniform) }, &data, &Run::new(1));
+    let quiet = fit(&BprParams { retrieval: Retrieval::None, ..small(Sampling::Uniform) }, &data, &Run::new(1));
     let shelf = Shelf::bare(&data);
     let mut cx = Context::new(&data, &shelf, day(3));
     cx.user = data.user("u0");

@@ -20,6 +20,16 @@ pub(crate) struct Counter {
 impl Counter {
     /// A shop of `items` and `events`, and one shopper with `history` events in it and a session of 5.
     pub(crate) fn open(items: u32, events: u64, history: usize) -> Result<Self, Box<dyn Error>> {
+        Self::open_with(items, events, history, Retrieval::default())
+    }
+
+    /// The same, the factors proposing in this way.
+    pub(crate) fn open_with(
+        items: u32,
+        events: u64,
+        history: usize,
+        retrieval: Retrieval,
+    ) -> Result<Self, Box<dyn Error>> {
         let users = u32::try_from(events / 20)?;
         let categories = (items / 100).max(5);
         let params = ShopParams { items, users, events, categories, departments: 5, ..ShopParams::default() };
@@ -36,7 +46,7 @@ impl Counter {
         }
         let data = Arc::new(builder.finish()?);
         let catalog = Arc::new(shop.catalog()?);
-        let ranker = Arc::new(ranker(&data, &catalog)?);
+        let ranker = Arc::new(ranker(&data, &catalog, retrieval)?);
         let snapshot = Snapshot::new(data, catalog, ranker)?;
         let session = (0..5).map(|i| SyntheticShop::item_key(wanted(items, 1000 + i))).collect();
         Ok(Self { snapshot, now, session })
@@ -60,12 +70,16 @@ fn wanted(items: u32, i: usize) -> u32 {
 }
 
 /// The six scorers.
-pub(crate) fn scorers(data: &Dataset, catalog: &Arc<Catalog>) -> Result<Vec<Arc<dyn Scorer>>, Box<dyn Error>> {
+pub(crate) fn scorers(
+    data: &Dataset,
+    catalog: &Arc<Catalog>,
+    retrieval: Retrieval,
+) -> Result<Vec<Arc<dyn Scorer>>, Box<dyn Error>> {
     let shelf = Shelf::new(data, Arc::clone(catalog));
     let train = TrainingSet::with_shelf(data, &shelf);
     let run = Run::new(42);
     let recipes: [Box<dyn DynFit>; 6] = [
-        Box::new(AlsParams { iterations: 2, ..AlsParams::default() }.check()?),
+        Box::new(AlsParams { iterations: 2, retrieval, ..AlsParams::default() }.check()?),
         Box::new(CoOccurrenceParams::co_view().check()?),
         Box::new(CoOccurrenceParams::viewed_then_bought().check()?),
         Box::new(PopularityParams::default().check()?),
@@ -75,8 +89,8 @@ pub(crate) fn scorers(data: &Dataset, catalog: &Arc<Catalog>) -> Result<Vec<Arc<
     Ok(recipes.iter().map(|recipe| recipe.fit_dyn(&train, &run)).collect::<Result<_, _>>()?)
 }
 
-fn ranker(data: &Dataset, catalog: &Arc<Catalog>) -> Result<Ranker, Box<dyn Error>> {
-    let scorers = scorers(data, catalog)?;
+fn ranker(data: &Dataset, catalog: &Arc<Catalog>, retrieval: Retrieval) -> Result<Ranker, Box<dyn Error>> {
+    let scorers = scorers(data, catalog, retrieval)?;
     let brands = (0..25).map(|brand| format!("brand {brand}")).collect();
     let mut builder = Ranker::builder()
         .filter(Available)

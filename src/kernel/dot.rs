@@ -58,19 +58,6 @@ fn dots_body(rows: &[f32], x: &[f32], out: &mut [f32]) {
     }
 }
 
-vectorised! {
-    /// The [`dot`] of `x` with the rows `index` of `rows`, which lie end to end, into `out`. Same bits as `dot`.
-    fn dots_at = dots_at_body(rows: &[f32], index: &[u32], x: &[f32], out: &mut [f32])
-}
-
-#[inline(always)]
-fn dots_at_body(rows: &[f32], index: &[u32], x: &[f32], out: &mut [f32]) {
-    for (&i, out) in index.iter().zip(out) {
-        let start = i as usize * x.len();
-        *out = dot(&rows[start..start + x.len()], x);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,12 +75,10 @@ mod tests {
             prop_assert!(y.iter().zip(a.iter().zip(&b)).all(|(y, (a, b))| *y == 2.0 * a + b));
             let n = a.len();
             let rows: Vec<f32> = [&a[..], &b, &a].concat();
-            let (mut all, mut some) = ([0.0; 3], [0.0; 2]);
+            let mut all = [0.0; 3];
             dots(&rows, &a, &mut all);
-            dots_at(&rows, &[2, 1], &a, &mut some);
             if n > 0 {
                 prop_assert_eq!(all, [dot(&a, &a), plain, dot(&a, &a)]);
-                prop_assert_eq!(some, [dot(&a, &a), plain]);
             }
             axpy4([1.0, -2.0, 3.0, 5.0], [&a, &b, &b, &a], &mut y);
             prop_assert!(y.iter().zip(a.iter().zip(&b)).all(|(y, (a, b))| *y == 8.0 * a + 2.0 * b));

@@ -1,6 +1,9 @@
 //! The hot loops and nothing else. Plain slices in, plain slices out; uses no other folder.
+//!
+//! Floats are summed in lanes and an order fixed in the source: the same bits on every machine.
 
 pub(crate) mod accumulate;
+pub(crate) mod best;
 pub(crate) mod cholesky;
 pub(crate) mod conjugate_gradient;
 pub(crate) mod descent;
@@ -10,6 +13,9 @@ pub(crate) mod eigen;
 pub(crate) mod gram;
 pub(crate) mod normal;
 pub(crate) mod pairwise;
+pub(crate) mod panel;
+pub(crate) mod panel_products;
+pub(crate) mod panel_screen;
 pub(crate) mod product;
 pub(crate) mod rng;
 #[cfg(feature = "linalg")]

@@ -18,6 +18,7 @@ mod prefer;
 mod ranker;
 mod rerank;
 mod rule;
+mod together;
 
 pub use assemble::{Effect, Placement, RuleApplied};
 pub use blend::{Blend, Missing};
@@ -35,3 +36,4 @@ pub(crate) use assemble::Placed;
 pub(crate) use pipeline::{Query, RankScratch, rank};
 pub(crate) use ranker::Bound;
 pub(crate) use rule::Page;
+pub(crate) use together::Proposals;

@@ -3,6 +3,7 @@
 use super::assemble::{Assembly, Filler, Placed, RuleApplied};
 use super::ranker::{Bound, BoundRule, Ranker};
 use super::rule::{Action, Page, PinFilters};
+use super::together::Proposed;
 use crate::catalog::CompiledSelect;
 use crate::ids::ItemIdx;
 use crate::rank::filter::Refusals;
@@ -19,6 +20,8 @@ pub(crate) struct Query<'a> {
     pub(crate) only: Option<&'a CompiledSelect>,
     /// An item to be scored even if nobody proposes it, for an explanation.
     pub(crate) probe: Option<ItemIdx>,
+    /// What scorers proposed to it together with other requests.
+    pub(crate) proposed: Option<Proposed<'a>>,
     /// How many places to fill.
     pub(crate) places: usize,
 }
@@ -27,7 +30,7 @@ impl<'a> Query<'a> {
     /// The plainest query: `places` of the best, without `exclude`.
     pub(crate) const fn of(cx: Context<'a>, exclude: &'a [ItemIdx], places: usize) -> Self {
         let page = Page { placement: None, segments: &[] };
-        Self { cx, page, exclude, candidates: None, only: None, probe: None, places }
+        Self { cx, page, exclude, candidates: None, only: None, probe: None, proposed: None, places }
     }
 }
 
@@ -103,12 +106,7 @@ pub(crate) fn rank(ranker: &Ranker, bound: &Bound, query: &Query<'_>, scratch: &
 
     name_refusals(ranker, query, named, ask);
     let (named, ask) = (&*named, &*ask);
-    let admit = |item: ItemIdx| {
-        !named.contains(item)
-            && !cx.shelf.is_removed(item)
-            && bound.only.iter().chain(query.only).all(|only| only.matches(cx.shelf, item, cx.now))
-            && ask.iter().all(|&f| ranker.filters[f].keep(cx, item))
-    };
+    let admit = |item: ItemIdx| !named.contains(item) && admitted(ranker, bound, query, ask, item);
 
     candidates.reset(n_items);
     refused.reset(n_items);
@@ -124,14 +122,27 @@ pub(crate) fn rank(ranker: &Ranker, bound: &Bound, query: &Query<'_>, scratch: &
     Filler { ranker, bound, query, candidates, scores, admit: &admit, placed, stages, log }.fill(assembly, ws);
 }
 
+/// Whether an item nobody refuses by name is admitted, the filters in `ask` being those to ask.
+pub(super) fn admitted(ranker: &Ranker, bound: &Bound, query: &Query<'_>, ask: &[usize], item: ItemIdx) -> bool {
+    let cx = &query.cx;
+    !cx.shelf.is_removed(item)
+        && bound.only.iter().chain(query.only).all(|only| only.matches(cx.shelf, item, cx.now))
+        && ask.iter().all(|&f| ranker.filters[f].keep(cx, item))
+}
+
 /// Marks everything that is refused by name, and lists the filters that have to be asked.
 fn name_refusals(ranker: &Ranker, query: &Query<'_>, named: &mut ItemSet, ask: &mut Vec<usize>) {
+    named.reset(query.cx.shelf.n_items());
+    each_refusal(ranker, query, ask, |item| _ = named.insert(item));
+}
+
+/// Every item that is refused by name; lists the filters that have to be asked.
+pub(super) fn each_refusal(ranker: &Ranker, query: &Query<'_>, ask: &mut Vec<usize>, mut name: impl FnMut(ItemIdx)) {
     let n_items = query.cx.shelf.n_items();
-    named.reset(n_items);
     ask.clear();
     let mut refuse = |item: ItemIdx| {
         if item.as_usize() < n_items {
-            named.insert(item);
+            name(item);
         }
     };
     query.exclude.iter().copied().for_each(&mut refuse);
@@ -155,7 +166,10 @@ fn propose(
     }
     for (s, scorer) in ranker.scorers.iter().enumerate() {
         let (before, unknown) = (out.items().len(), out.unknown());
-        scorer.propose(&query.cx, ranker.candidates, out, ws);
+        match query.proposed.and_then(|proposed| proposed.by(s)) {
+            Some(items) => out.extend_admitted(items),
+            None => scorer.propose(&query.cx, ranker.candidates, out, ws),
+        }
         stages.push(StageReport {
             stage: Stage::Scorer(s),
             asked: ranker.candidates,

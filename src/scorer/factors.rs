@@ -1,12 +1,17 @@
 //! The vectors of one side, shoppers or items, and the scan over them: what every factor model serves from.
 
+use std::fmt;
+
 use ndarray::Array2;
 
-use super::{Context, Scored, Scores, Touch, Workspace};
+use super::retrieval::{Index, Retrieval};
+use super::{Context, Proposing, Scored, Scores, Touch, Workspace};
 use crate::ids::ItemIdx;
 use crate::kernel::accumulate::Accumulator;
-use crate::kernel::dot::{dot, dots, dots_at};
+use crate::kernel::dot::dot;
+use crate::kernel::panel_products::products_at;
 use crate::kernel::top_k::top_k;
+use crate::run::Run;
 use crate::time::Timestamp;
 
 /// One vector a row, with its length: `4 x (factors + 1)` bytes a row. A vector of zeros means "nothing is known".
@@ -16,6 +21,8 @@ pub(in crate::scorer) struct Factors {
     norms: Vec<f32>,
     /// The leading numbers that make the direction; what follows is an offset.
     direction: usize,
+    /// The packed rows, where the model proposes.
+    index: Option<Index>,
 }
 
 impl Factors {
@@ -33,7 +40,14 @@ impl Factors {
     fn directed(of: Array2<f32>, direction: usize) -> Self {
         let norm = |y: &[f32]| dot(&y[..direction], &y[..direction]).sqrt();
         let norms = of.rows().into_iter().map(|row| row.to_slice().map_or(0.0, norm)).collect();
-        Self { of, norms, direction }
+        Self { of, norms, direction, index: None }
+    }
+
+    /// The same, ready to be searched.
+    pub(in crate::scorer) fn indexed(mut self, retrieval: Retrieval, run: &Run<'_>) -> Self {
+        let rows = (0..self.rows() as u32).filter(|&row| self.is_known(row as usize)).collect();
+        self.index = Index::new(retrieval, self.flat(), self.of.ncols(), rows, run);
+        self
     }
 
     /// All vectors, end to end.
@@ -93,32 +107,26 @@ impl Factors {
             }
         }
         let mut products = ws.take_floats(known.len());
-        dots_at(self.flat(), &known, x, &mut products);
+        products_at(self.flat(), &known, x, &mut products);
         slots.iter().zip(&products).for_each(|(&slot, &score)| out.set(slot as usize, score));
         ws.give_floats(products);
         ws.give_indices(slots);
         ws.give_indices(known);
     }
 
-    /// Puts the score of every known row into `scored`: the same bits as [`score`](Self::score).
-    pub(in crate::scorer) fn scan(
+    /// Proposes to each of `asks` the best rows by the same bits as [`score`](Self::score). See [`Index::propose`].
+    pub(in crate::scorer) fn propose(
         &self,
-        x: &[f32],
-        scored: &mut Vec<Scored>,
+        asks: &mut [Proposing<'_>],
+        limit: usize,
         ws: &mut Workspace,
-        item_of: impl Fn(usize) -> Option<ItemIdx>,
+        taste: impl Fn(&Context<'_>, &mut Workspace) -> Option<Vec<f32>>,
+        item_of: impl Fn(&Context<'_>, usize) -> Option<ItemIdx>,
+        beyond: impl Fn(&Context<'_>, &[f32], &mut Workspace, &mut dyn FnMut(Scored)),
     ) {
-        let mut products = ws.take_floats(self.rows());
-        dots(self.flat(), x, &mut products);
-        for (row, product) in products.iter().enumerate() {
-            if product.is_finite()
-                && self.is_known(row)
-                && let Some(item) = item_of(row)
-            {
-                scored.push(Scored { item, score: product + 0.0 });
-            }
+        if let Some(index) = &self.index {
+            index.propose(self.flat(), asks, limit, ws, taste, item_of, beyond);
         }
-        ws.give_floats(products);
     }
 
     /// The rows of the history's items with the summed weights that are above zero, in the order of their first touch.
@@ -133,6 +141,24 @@ impl Factors {
 
     pub(in crate::scorer) fn heap_bytes(&self) -> usize {
         self.of.len() * size_of::<f32>() + self.norms.capacity() * size_of::<f32>()
+    }
+
+    /// What being searchable takes beside.
+    pub(in crate::scorer) fn packed_bytes(&self) -> usize {
+        self.index.as_ref().map_or(0, Index::heap_bytes)
+    }
+}
+
+/// The same vectors; what was packed from them says nothing more.
+impl PartialEq for Factors {
+    fn eq(&self, other: &Self) -> bool {
+        self.of == other.of && self.direction == other.direction
+    }
+}
+
+impl fmt::Debug for Factors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Factors").field("shape", &self.of.shape()).finish_non_exhaustive()
     }
 }
 

@@ -20,15 +20,15 @@
 //! | [`TifuKnn`], [`UpCf`] | what do those with such baskets buy next? | with session | no | yes | events | shoppers of own items + neighbours' items | refit |
 //! | [`Transition`] | what comes next, after what they did lately? | with session or page | no | yes | steps × window | history × neighbours | exact |
 //! | [`Rules`] | what is clicked after this in a session? | with session or page | no | yes | clicks × steps | history × rules | exact |
-//! | [`Als`] | what do shoppers of similar taste want? | with session | no | up to a catalogue size | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
+//! | [`Als`] | what do shoppers of similar taste want? | with session | no | yes | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
 //! | [`LinearModel`]: [`EaseParams`](linear), [`SparseEaseParams`], [`SlimParams`] | which items explain which, each given its due? | with session | no | yes | see [there](linear) | history × items or neighbours | refit |
 //! | [`GfCf`] | what is near in the graph of shoppers and items? | with session | no | yes | pairs × factors, items × factors² | pairs near + items × factors | refit |
 //! | [`PureSvd`] | what do shoppers of similar taste want? | with session | no | yes | the same | items × factors | refit |
-//! | [`Bpr`] | the same, learned from orders | with session | no | up to a catalogue size | epochs × pairs × factors | as above | refit; fold-in meanwhile |
-//! | [`Hybrid`] | the same, new items by their attributes | with session | yes | up to a catalogue size | as ALS, + pairs of items and values × factors a sweep | as above | refit; fold-in meanwhile |
+//! | [`Bpr`] | the same, learned from orders | with session | no | yes | epochs × pairs × factors | as above | refit; fold-in meanwhile |
+//! | [`Hybrid`] | the same, new items by their attributes | with session | yes | yes | as ALS, + pairs of items and values × factors a sweep | as above | refit; fold-in meanwhile |
 //! | [`ContentSimilarity`] | what is like what they touched? | with session or page | yes | yes | attribute values | items that share a value | refit |
 //! | [`Affinity`] | what is wanted of the kinds they come back to? | with session or page | yes | yes | events + attribute values | items of their values | refit |
-//! | [`Embedding`] | what is near, in the shop's own vectors? | with session or page | yes | up to a catalogue size | vectors | vectors × numbers | refit |
+//! | [`Embedding`] | what is near, in the shop's own vectors? | with session or page | yes | yes | vectors | vectors × numbers | refit |
 //! | [`ItemKnn`] | what is like what they touched? | with session or page | no | yes | Σ row² | history × neighbours | refit |
 //! | [`UserKnn`] | what do the shoppers most like them have? | with session or page | no | yes | pairs | up to all pairs | refit |
 //! | [`GraphWalk`] | where do walks from their items end? | with session or page | no | yes | pairs; Σ row² with lists | up to all pairs; history × neighbours | refit |
@@ -64,11 +64,13 @@ pub mod popular_in;
 mod popular_in_rates;
 pub mod popularity;
 pub mod recent;
+mod retrieval;
 pub mod rules;
 mod scores;
 pub mod session;
 pub mod spectral;
 mod tally;
+mod together;
 pub mod transition;
 pub mod trending;
 pub mod user_knn;
@@ -122,12 +124,14 @@ pub use popular_in::{PopularIn, PopularInParams};
 pub use popularity::{Popularity, PopularityParams};
 #[doc(inline)]
 pub use recent::{Recency, Recent, RecentParams};
+pub use retrieval::Retrieval;
 #[doc(inline)]
 pub use rules::{AssociationRulesParams, Rules, SequentialRulesParams, StepWeight};
 pub use scores::{Candidates, Proposed, Scored, Scores};
 #[doc(inline)]
 pub use session::{NextClick, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
 pub use spectral::{GfCf, GfCfParams, PureSvd, PureSvdParams};
+pub use together::{Proposing, Together};
 pub use transition::{Transition, TransitionParams};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
@@ -169,6 +173,12 @@ pub trait Scorer: Any + fmt::Debug + Send + Sync {
     /// then only judges what others propose.
     fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
         let _ = (cx, limit, out, ws);
+    }
+
+    /// The door to proposing for several requests at once, where that costs less than one by one; `None` where it does not.
+    /// Batches use it.
+    fn together(&self) -> Option<&dyn Together> {
+        None
     }
 
     /// Why `item` gets its score. The root's value equals what [`score`](Scorer::score) writes; the provided method

@@ -25,10 +25,18 @@ impl Scored {
     /// Score and item in one number, the better the larger: one comparison without a branch, where `total_cmp` and then
     /// `cmp` take two.
     #[inline]
-    const fn key(&self) -> u64 {
+    pub(crate) const fn key(&self) -> u64 {
         let bits = self.score.to_bits();
         let ascending = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
         (ascending as u64) << 32 | !self.item.get() as u64
+    }
+
+    /// What has this [`key`](Self::key).
+    #[inline]
+    pub(crate) const fn of_key(key: u64) -> Self {
+        let ascending = (key >> 32) as u32;
+        let bits = if ascending >> 31 == 1 { ascending & !(1 << 31) } else { !ascending };
+        Self { item: ItemIdx::new(!(key as u32)), score: f32::from_bits(bits) }
     }
 }
 
@@ -124,7 +132,7 @@ impl<'a> Candidates<'a> {
         Self { admitted, refused, n_items, unknown: 0, admit }
     }
 
-    /// Proposes one item. A filter is asked at most once an item and request.
+    /// Proposes one item. A filter is asked once an item and request; twice for one that a scan over factors met first.
     pub fn push(&mut self, item: ItemIdx) -> Proposed {
         if item.as_usize() >= self.n_items {
             self.unknown += 1;
@@ -171,6 +179,29 @@ impl<'a> Candidates<'a> {
             batch = batch.saturating_mul(2); // what is refused is often the best: do not go over the rest for each few
         }
         kept
+    }
+
+    /// Whether `item`, which is below `n_items`, would be admitted. What a filter refuses is remembered.
+    #[inline]
+    pub(crate) fn admits(&mut self, item: ItemIdx) -> bool {
+        if self.admitted.contains(item) {
+            return true;
+        }
+        if self.refused.contains(item) {
+            return false;
+        }
+        let admitted = (self.admit)(item);
+        if !admitted {
+            self.refused.insert(item);
+        }
+        admitted
+    }
+
+    /// Proposes items that are [admitted](Self::admits).
+    pub(crate) fn extend_admitted(&mut self, items: &[ItemIdx]) {
+        for &item in items {
+            self.admitted.insert(item);
+        }
     }
 
     /// What decides whether a proposed item is admitted.
@@ -280,6 +311,16 @@ mod tests {
         scores.set(2, -0.0);
         assert_eq!((scores.get(0), scores.get(1), scores.get(3)), (None, None, None));
         assert_eq!(scores.get(2).map(f32::to_bits), Some(0));
+    }
+
+    #[test]
+    fn keys_tell_score_and_item() {
+        for score in [0.0, 1.5, -1.5, f32::MIN, f32::MAX, 1e-45, -1e-45] {
+            for item in [0, 1, 7, u32::MAX - 1] {
+                let scored = Scored { item: ItemIdx::new(item), score };
+                assert_eq!(Scored::of_key(scored.key()), scored);
+            }
+        }
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! The same answers for many requests, on all cores, streamed to a sink.
 //!
 //! Requests are pulled and answered in blocks; while one block is handed to the sink in order, the next is computed.
-//! At most two blocks of answers exist at a time, whatever the number of requests.
+//! At most two blocks of answers exist at a time, whatever the number of requests. Within a block, threads take groups of
+//! requests as they become free; a group is resolved together, so that scorers that propose for many at once can (see
+//! [`Together`](crate::Together)).
 
 use std::sync::atomic::Ordering;
 
 use rayon::prelude::*;
 
 use super::request::{Request, RequestError};
+use super::resolve::Resolved;
 use super::result::Recommendations;
 use super::snapshot::Snapshot;
+use crate::rank::{Proposals, Query, RankScratch, rank};
 use crate::run::{Cancelled, Parallelism, Run};
 use crate::scorer::Workspace;
 use crate::source::Flow;
@@ -49,8 +53,16 @@ pub enum BatchError {
 
 /// Requests a thread takes at a time.
 const CHUNK: usize = 4;
-/// Requests answered between two hand-overs to the sink.
+/// Requests answered between two hand-overs to the sink, on a few threads.
 const BLOCK: usize = 1024;
+
+/// The buffers of one group of requests.
+#[derive(Default)]
+struct Group {
+    resolved: Vec<Resolved>,
+    proposals: Proposals,
+    ranking: RankScratch,
+}
 
 impl Snapshot {
     /// Answers many requests on the caller's rayon pool (see [`Parallelism::Pool`]) and hands the answers to `sink` in
@@ -86,9 +98,13 @@ impl Snapshot {
         mut sink: impl FnMut(Answer<'_, 'r>) -> Flow + Send,
     ) -> Result<BatchReport, BatchError> {
         let mut requests = requests.into_iter();
+        let block = match run.threads {
+            Parallelism::Serial => BLOCK,
+            Parallelism::Pool => BLOCK.max(4 * self.chunk() * rayon::current_num_threads()),
+        };
         let of = requests.size_hint().1.unwrap_or(0) as u64;
         let mut report = BatchReport::default();
-        let mut next: Vec<Request<'r>> = requests.by_ref().take(BLOCK).collect();
+        let mut next: Vec<Request<'r>> = requests.by_ref().take(block).collect();
         let mut done: Vec<Request<'r>> = Vec::new();
         let mut lists: Vec<List> = Vec::new();
         while !(next.is_empty() && done.is_empty()) {
@@ -116,7 +132,7 @@ impl Snapshot {
                 (Ok(answered), Ok(())) => lists = answered,
                 (Err(Cancelled), _) | (_, Err(Cancelled)) => return Err(BatchError::Cancelled { report: *report }),
             }
-            done = std::mem::replace(&mut next, requests.by_ref().take(BLOCK).collect());
+            done = std::mem::replace(&mut next, requests.by_ref().take(block).collect());
         }
         Ok(report)
     }
@@ -138,24 +154,65 @@ impl Snapshot {
         self.recommend_batch(users.map(|user| request(data.user_key(user))), run, sink)
     }
 
+    /// Requests a thread takes at a time: more where a scorer proposes for many at once.
+    fn chunk(&self) -> usize {
+        let together = self.inner().ranker.scorers().iter().any(|scorer| scorer.together().is_some());
+        if together { Proposals::MOST } else { CHUNK }
+    }
+
     fn answer_block(&self, block: &[Request<'_>], run: &Run<'_>) -> Result<Vec<List>, Cancelled> {
+        let size = self.chunk();
         let chunk = |ws: &mut Workspace, requests: &[Request<'_>]| -> Result<Vec<List>, Cancelled> {
             if run.cancel.load(Ordering::Relaxed) {
                 return Err(Cancelled);
             }
-            Ok(requests.iter().map(|request| self.recommend_with(request, ws)).collect())
+            if size == CHUNK {
+                return Ok(requests.iter().map(|request| self.recommend_with(request, ws)).collect());
+            }
+            let mut group = ws.take::<Group>();
+            let lists = self.answer_group(requests, &mut group, ws);
+            ws.give(group);
+            Ok(lists)
         };
         let answered: Result<Vec<Vec<List>>, Cancelled> = match run.threads {
             Parallelism::Serial => {
                 let mut ws = self.borrow_workspace();
-                block.chunks(CHUNK).map(|requests| chunk(&mut ws, requests)).collect()
+                block.chunks(size).map(|requests| chunk(&mut ws, requests)).collect()
             }
             Parallelism::Pool => {
                 let borrow = || self.borrow_workspace();
-                block.par_chunks(CHUNK).map_init(borrow, |ws, requests| chunk(ws, requests)).collect()
+                block.par_chunks(size).map_init(borrow, |ws, requests| chunk(ws, requests)).collect()
             }
         };
         Ok(answered?.into_iter().flatten().collect())
+    }
+
+    /// The answers to at most [`Proposals::MOST`] requests: resolved one by one, proposed to together, ranked one by one.
+    fn answer_group(&self, requests: &[Request<'_>], group: &mut Group, ws: &mut Workspace) -> Vec<List> {
+        let inner = self.inner();
+        let Group { resolved, proposals, ranking } = group;
+        resolved.resize_with(resolved.len().max(requests.len()), Resolved::default);
+        let fill = |(resolved, request): (&mut Resolved, &Request<'_>)| resolved.fill(inner, request, ws);
+        let understood: Vec<Result<(), RequestError>> = resolved.iter_mut().zip(requests).map(fill).collect();
+        let query = |(resolved, request)| Resolved::query(resolved, inner, request);
+        let queries: Vec<Query<'_>> = resolved.iter().zip(requests).map(query).collect();
+        // Requests that give their candidates, or ask for no places, or are not understood, are not proposed to.
+        let open = |u: usize| understood[u].is_ok() && queries[u].candidates.is_none();
+        let asking: Vec<usize> = (0..queries.len()).filter(|&u| open(u)).collect();
+        let asked: Vec<Query<'_>> = asking.iter().map(|&u| queries[u]).collect();
+        proposals.gather(&inner.ranker, &inner.bound, &asked, ws);
+        let mut number = 0;
+        let answer = |(u, understood): (usize, Result<(), RequestError>)| {
+            understood?;
+            let mut query = queries[u];
+            if query.candidates.is_none() {
+                query.proposed = Some(proposals.to(number));
+                number += 1;
+            }
+            rank(&inner.ranker, &inner.bound, &query, ranking, ws);
+            Ok(self.answer(ranking, resolved[u].ignored, requests[u].offset))
+        };
+        understood.into_iter().enumerate().map(answer).collect()
     }
 }
 

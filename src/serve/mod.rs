@@ -8,6 +8,7 @@ mod render;
 mod request;
 mod resolve;
 mod result;
+mod shard;
 mod snapshot;
 
 pub use batch::{Answer, BatchError, BatchReport};
@@ -17,6 +18,7 @@ pub use recommender::Recommender;
 pub use render::{English, Renderer};
 pub use request::{Request, RequestError, SessionEvent};
 pub use result::{Contribution, Ignored, Recommendation, Recommendations, Source};
+pub use shard::{Shard, ShardError, merge_shards};
 pub use snapshot::{Snapshot, SnapshotError};
 
 pub(crate) use resolve::append_profile;

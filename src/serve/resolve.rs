@@ -8,7 +8,7 @@ use crate::catalog::CompiledSelect;
 use crate::dataset::{Dataset, KindWeight, weigh};
 use crate::ids::{ItemIdx, UserIdx};
 use crate::rank::{Page, Query};
-use crate::scorer::{Context, ItemSet, Touch};
+use crate::scorer::{Context, Touch, Workspace};
 use crate::time::Timestamp;
 
 /// The resolved parts of a request, in buffers that are reused.
@@ -18,7 +18,7 @@ pub(crate) struct Resolved {
     history: Vec<Touch>,
     fresh: Vec<Touch>,
     session_len: usize,
-    basket: ItemSet,
+    basket: Vec<ItemIdx>,
     context_item: Option<ItemIdx>,
     exclude: Vec<ItemIdx>,
     candidates: Vec<ItemIdx>,
@@ -27,7 +27,12 @@ pub(crate) struct Resolved {
 }
 
 impl Resolved {
-    pub(crate) fn fill(&mut self, inner: &Inner, request: &Request<'_>) -> Result<(), RequestError> {
+    pub(crate) fn fill(
+        &mut self,
+        inner: &Inner,
+        request: &Request<'_>,
+        ws: &mut Workspace,
+    ) -> Result<(), RequestError> {
         let (data, shelf) = (&*inner.dataset, &inner.shelf);
         self.ignored = Ignored::default();
         let ignored = &mut self.ignored;
@@ -39,9 +44,11 @@ impl Resolved {
         if let Some(only) = request.only {
             self.only.compile_into(only, data, shelf)?;
         }
-        self.basket.reset(shelf.n_items());
-        for item in request.basket.iter().filter_map(|id| item(id)) {
-            self.basket.insert(item);
+        self.basket.clear();
+        if !request.basket.is_empty() {
+            let mut met = ws.take_set(shelf.n_items());
+            self.basket.extend(request.basket.iter().filter_map(|id| item(id)).filter(|&item| met.insert(item)));
+            ws.give_set(met);
         }
         self.context_item = request.context_item.and_then(&mut item);
         self.exclude.clear();
@@ -98,7 +105,7 @@ impl Resolved {
         cx.history = &self.history;
         cx.fresh = &self.fresh;
         cx.session_len = self.session_len;
-        cx.basket = self.basket.items();
+        cx.basket = &self.basket;
         cx.context_item = self.context_item;
         cx.channel = request.channel;
         Query {
@@ -108,6 +115,7 @@ impl Resolved {
             candidates: request.candidates.map(|_| &self.candidates[..]),
             only: request.only.map(|_| &self.only),
             probe: None,
+            proposed: None,
             places: if request.k == 0 { 0 } else { request.offset.saturating_add(request.k) },
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::request::{Request, RequestError};
 use super::resolve::Resolved;
-use super::result::{Contribution, Entry, Recommendations, Source};
+use super::result::{Contribution, Entry, Ignored, Recommendations, Source};
 use crate::catalog::{Catalog, Shelf};
 use crate::dataset::{Dataset, Extent, KindWeight, MemoryReport};
 use crate::ids::{ItemIdx, Lineage};
@@ -260,7 +260,9 @@ impl Snapshot {
     /// As [`recommend`](Snapshot::recommend).
     pub fn recommend_with(&self, request: &Request<'_>, ws: &mut Workspace) -> Result<Recommendations, RequestError> {
         let mut scratch = ws.take::<Scratch>();
-        let answer = self.run(request, &mut scratch, ws, None).map(|()| self.answer(&scratch, request.offset));
+        let answer = self
+            .run(request, &mut scratch, ws, None)
+            .map(|()| self.answer(&scratch.ranking, scratch.resolved.ignored, request.offset));
         ws.give(scratch);
         answer
     }
@@ -274,14 +276,13 @@ impl Snapshot {
         probe: Option<ItemIdx>,
     ) -> Result<(), RequestError> {
         let Scratch { resolved, ranking } = scratch;
-        resolved.fill(&self.inner, request)?;
+        resolved.fill(&self.inner, request, ws)?;
         let query = Query { probe, ..resolved.query(&self.inner, request) };
         rank(&self.inner.ranker, &self.inner.bound, &query, ranking, ws);
         Ok(())
     }
 
-    fn answer(&self, scratch: &Scratch, offset: usize) -> Recommendations {
-        let r = &scratch.ranking;
+    pub(super) fn answer(&self, r: &RankScratch, ignored: Ignored, offset: usize) -> Recommendations {
         let page = &r.placed[offset.min(r.placed.len())..];
         let mut entries = Vec::with_capacity(page.len());
         let mut contributions = Vec::with_capacity(page.iter().map(|p| self.contributions(r, p).count()).sum());
@@ -297,7 +298,7 @@ impl Snapshot {
             contributions,
             stages: r.stages.clone(),
             rules: r.log.clone(),
-            ignored: scratch.resolved.ignored,
+            ignored,
         }
     }
 

@@ -151,10 +151,17 @@ fn the_conformance_suite_passes() {
     let mut builder = DatasetBuilder::default();
     builder.ingest(&shop).unwrap();
     let data = builder.finish().unwrap();
-    for (data, propose_scan_limit) in
-        [(&data, 20_000), (&data, 0), (&dataset(&[]), 20_000), (&dataset(&some_pairs()), 9)]
-    {
-        let params = AlsParams { factors: 7, iterations: 3, propose_scan_limit, ..AlsParams::default() };
+    let lists = |lists, probes| Retrieval::Ivf { lists, probes };
+    for (data, retrieval) in [
+        (&data, Retrieval::Auto),
+        (&data, Retrieval::None),
+        (&data, lists(7, 2)),
+        (&data, lists(60, 1)),
+        (&dataset(&[]), Retrieval::Auto),
+        (&dataset(&[]), lists(7, 2)),
+        (&dataset(&some_pairs()), lists(3, 1)),
+    ] {
+        let params = AlsParams { factors: 7, iterations: 3, retrieval, ..AlsParams::default() };
         let als = fit(&params, data, &Run::new(1));
         testing::check_scorer(&als, data, &Shelf::bare(data)).unwrap();
     }

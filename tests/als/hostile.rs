@@ -118,10 +118,15 @@ fn a_cancelled_run_ends() {
 }
 
 #[test]
-fn memory_is_four_bytes_a_factor() {
+fn memory_is_four_bytes_a_factor_and_one_more_to_search() {
     let data = dataset(&some_pairs());
+    let params = AlsParams { factors: 8, retrieval: Retrieval::None, ..AlsParams::default() };
+    let quiet = fit(&params, &data, &Run::new(1)).memory_report().total();
+    assert_eq!(quiet, 4 * ((8 + 1) * (data.n_rows() + data.n_items()) + 8 * 8));
     let als = fit(&AlsParams { factors: 8, ..AlsParams::default() }, &data, &Run::new(1));
-    assert_eq!(als.memory_report().total(), 4 * ((8 + 1) * (data.n_rows() + data.n_items()) + 8 * 8));
+    let searched = als.memory_report().total() - quiet;
+    let panels = data.n_items().div_ceil(16);
+    assert!((panels * (16 * 8 + 16 * 4 + 32)..4 * panels * (16 * 8 + 16 * 4 + 32)).contains(&searched), "{searched}");
     let json = serde_json::to_string(als.params()).unwrap();
     assert_eq!(serde_json::from_str::<Checked<AlsParams>>(&json).unwrap().into_inner(), *als.params());
 }

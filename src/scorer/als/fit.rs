@@ -29,7 +29,7 @@ impl Fit for Checked<AlsParams> {
     /// Progress is reported after every half-step; with a progress callback, and only then, the loss is computed, which
     /// costs three more passes over the pairs.
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Als, FitError> {
-        learn(self, train.data, run, None).map(Learned::model)
+        learn(self, train.data, run, None).map(|learned| learned.model(run))
     }
 }
 
@@ -80,18 +80,18 @@ pub(in crate::scorer) fn learn<'a>(
 }
 
 impl Learned<'_> {
-    pub(in crate::scorer) fn model(self) -> Als {
-        self.model_with(|items| items)
+    pub(in crate::scorer) fn model(self, run: &Run<'_>) -> Als {
+        self.model_with(run, |items| items)
     }
 
     /// The model with other item vectors than those learned.
-    pub(in crate::scorer) fn model_with(self, change: impl FnOnce(Array2<f32>) -> Array2<f32>) -> Als {
+    pub(in crate::scorer) fn model_with(self, run: &Run<'_>, change: impl FnOnce(Array2<f32>) -> Array2<f32>) -> Als {
         Als {
             params: self.params.clone(),
             extent: self.data.extent(),
             as_of: self.data.as_of(),
             users: Factors::new(self.users.factors),
-            items: Factors::new(change(self.items.factors)),
+            items: Factors::new(change(self.items.factors)).indexed(self.params.retrieval, run),
             gram: self.items.gram,
             active_items: self.items.active,
         }

@@ -7,7 +7,10 @@ use super::row::Fixed;
 use crate::dataset::{Dataset, Extent, MemoryReport};
 use crate::ids::{ItemIdx, UserIdx};
 use crate::scorer::factors::Factors;
-use crate::scorer::{Candidates, Context, Explanation, ReasonCode, Scored, Scorer, Scores, Workspace};
+use crate::scorer::together::propose_alone;
+use crate::scorer::{
+    Candidates, Context, Explanation, Proposing, ReasonCode, Scored, Scorer, Scores, Together, Workspace,
+};
 use crate::time::Timestamp;
 
 pub(super) const NAME: &str = "als";
@@ -89,17 +92,13 @@ impl Scorer for Als {
         ws.give_floats(x);
     }
 
-    /// The best of all items, if there are at most [`AlsParams::propose_scan_limit`]; nothing otherwise.
+    /// The best of all items, found as [`AlsParams::retrieval`] says.
     fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
-        if limit == 0 || self.extent.n_items > self.params.propose_scan_limit as usize {
-            return;
-        }
-        let Some(x) = self.taste(cx, ws) else { return };
-        let mut scored = ws.take_scored();
-        self.items.scan(&x, &mut scored, ws, |row| Some(ItemIdx::new(row as u32)));
-        out.extend_top(&mut scored, limit);
-        ws.give_scored(scored);
-        ws.give_floats(x);
+        propose_alone(self, cx, limit, out, ws);
+    }
+
+    fn together(&self) -> Option<&dyn Together> {
+        Some(self)
     }
 
     /// What each item of the history adds to the score, strongest first (Hu, Koren & Volinsky 2008, section 5).
@@ -124,7 +123,15 @@ impl Scorer for Als {
         MemoryReport::default()
             .with("shopper factors", self.users.heap_bytes())
             .with("item factors", self.items.heap_bytes())
+            .with("packed items", self.items.packed_bytes())
             .with("gram matrix", self.gram.capacity() * size_of::<f32>())
+    }
+}
+
+impl Together for Als {
+    fn propose_together(&self, asks: &mut [Proposing<'_>], limit: usize, ws: &mut Workspace) {
+        let item = |_: &Context<'_>, row: usize| Some(ItemIdx::new(row as u32));
+        self.items.propose(asks, limit, ws, |cx, ws| self.taste(cx, ws), item, |_, _, _, _| {});
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::params::{ParamError, ParamSpec, Validate, check_range};
+use crate::scorer::retrieval::Retrieval;
 use crate::tune::{Axis, Over, Tunable};
 
 /// How the weight `r` of a (shopper, item) pair becomes confidence.
@@ -61,7 +62,7 @@ impl Default for Solver {
 /// | `frequency_exponent` | 1 | 0 to 1 | ν: how λ grows with a row's confidence |
 /// | `solver` | 3 conjugate-gradient steps | steps 1 to 1024 | how a row is solved |
 /// | `init_std` | 0.1 | 1e-6 to 1e3 | length of a starting vector, about |
-/// | `propose_scan_limit` | 20000 | 0 to 4294967295 | up to how many items `propose` scans all of them |
+/// | `retrieval` | auto | see [`Retrieval`] | how `propose` looks for items |
 ///
 /// With `c = alpha0 + alpha * t(r)` for a pair of weight `r` and `c = alpha0` for all others, the objective is
 ///
@@ -106,9 +107,8 @@ pub struct AlsParams {
     pub solver: Solver,
     /// Standard deviation of a starting vector: each of its numbers has this over the root of `factors`.
     pub init_std: f64,
-    /// The largest number of items at which [`propose`](crate::Scorer::propose) scores all of them. Beyond it the scorer
-    /// proposes nothing and judges what others propose.
-    pub propose_scan_limit: u32,
+    /// How [`propose`](crate::Scorer::propose) looks for items.
+    pub retrieval: Retrieval,
 }
 
 impl Default for AlsParams {
@@ -123,7 +123,7 @@ impl Default for AlsParams {
             frequency_exponent: 1.0,
             solver: Solver::default(),
             init_std: 0.1,
-            propose_scan_limit: 20_000,
+            retrieval: Retrieval::Auto,
         }
     }
 }
@@ -144,7 +144,7 @@ impl Validate for AlsParams {
                 "how a row is solved",
             ),
             ParamSpec::real("init_std", 1e-6, 1e3, "length of a starting vector"),
-            ParamSpec::int("propose_scan_limit", 0, u32::MAX as u64, "up to how many items all are scanned"),
+            ParamSpec::typed("retrieval", Retrieval::ALLOWED, "how items are looked for"),
         ];
         TABLE
     }
@@ -157,7 +157,7 @@ impl Validate for AlsParams {
         check_range::<Self>("regularization", self.regularization)?;
         check_range::<Self>("frequency_exponent", self.frequency_exponent)?;
         check_range::<Self>("init_std", self.init_std)?;
-        check_range::<Self>("propose_scan_limit", self.propose_scan_limit.into())?;
+        self.retrieval.validate("retrieval")?;
         match self.solver {
             Solver::ConjugateGradient { steps } if !(1..=1024).contains(&steps) => {
                 Err(ParamError::new("solver.conjugate_gradient.steps", steps, "a whole number from 1 to 1024"))

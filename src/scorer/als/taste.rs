@@ -6,6 +6,7 @@ use super::row::Scratch;
 use crate::ids::ItemIdx;
 use crate::kernel::cholesky;
 use crate::kernel::dot::dot;
+use crate::kernel::panel_products::product;
 use crate::scorer::factors::Stored;
 use crate::scorer::{Context, Explanation, Reason, ReasonCode, Scorer, Touch, Workspace};
 
@@ -96,7 +97,7 @@ impl Als {
         let mut explanation = Explanation::leaf(None, Reason::Abstained);
         let Some(y) = self.items.known(item.as_usize()) else { return explanation };
         let Some(x) = self.taste(cx, ws) else { return explanation };
-        let score = dot(&x, y) + 0.0;
+        let score = product(&x, y) + 0.0;
         ws.give_floats(x);
         if !score.is_finite() {
             return explanation;

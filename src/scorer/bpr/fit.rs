@@ -40,7 +40,7 @@ impl Fit for Checked<BprParams> {
             as_of: data.as_of(),
             seed: run.seed,
             users: Factors::with_offset(shaped(data.n_rows(), users)),
-            items: Factors::with_offset(shaped(data.n_items(), items)),
+            items: Factors::with_offset(shaped(data.n_items(), items)).indexed(self.retrieval, run),
             active: pairs.active,
         })
     }

@@ -8,7 +8,8 @@ use crate::ids::{ItemIdx, UserIdx};
 use crate::kernel::pairwise::learn_taste;
 use crate::kernel::rng::SplitMix64;
 use crate::scorer::factors::{Factors, Stored};
-use crate::scorer::{Candidates, Context, ReasonCode, Scored, Scorer, Scores, Touch, Workspace};
+use crate::scorer::together::propose_alone;
+use crate::scorer::{Candidates, Context, Proposing, ReasonCode, Scored, Scorer, Scores, Together, Touch, Workspace};
 use crate::time::Timestamp;
 
 /// Vectors of shoppers and items whose products put what a shopper would touch above what they would not. Fitted from
@@ -134,17 +135,13 @@ impl Scorer for Bpr {
         ws.give_floats(x);
     }
 
-    /// The best of all items, if there are at most [`BprParams::propose_scan_limit`]; nothing otherwise.
+    /// The best of all items, found as [`BprParams::retrieval`] says.
     fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
-        if limit == 0 || self.extent.n_items > self.params.propose_scan_limit as usize {
-            return;
-        }
-        let Some(x) = self.taste(cx, ws) else { return };
-        let mut scored = ws.take_scored();
-        self.items.scan(&x, &mut scored, ws, |row| Some(ItemIdx::new(row as u32)));
-        out.extend_top(&mut scored, limit);
-        ws.give_scored(scored);
-        ws.give_floats(x);
+        propose_alone(self, cx, limit, out, ws);
+    }
+
+    fn together(&self) -> Option<&dyn Together> {
+        Some(self)
     }
 
     fn reason(&self) -> ReasonCode {
@@ -160,7 +157,15 @@ impl Scorer for Bpr {
         MemoryReport::default()
             .with("shopper factors", self.users.heap_bytes())
             .with("item factors", self.items.heap_bytes())
+            .with("packed items", self.items.packed_bytes())
             .with("known items", self.active.capacity() * size_of::<u32>())
+    }
+}
+
+impl Together for Bpr {
+    fn propose_together(&self, asks: &mut [Proposing<'_>], limit: usize, ws: &mut Workspace) {
+        let item = |_: &Context<'_>, row: usize| Some(ItemIdx::new(row as u32));
+        self.items.propose(asks, limit, ws, |cx, ws| self.taste(cx, ws), item, |_, _, _, _| {});
     }
 }
 

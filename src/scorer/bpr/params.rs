@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::params::{ParamError, ParamSpec, Validate, check_range};
 use crate::scorer::bucket::NAME;
+use crate::scorer::retrieval::Retrieval;
 use crate::tune::{Axis, Over, Tunable};
 
 /// Which items are taken for not touched.
@@ -35,7 +36,7 @@ pub enum Sampling {
 /// | `offset_regularization` | 0.01 | 0 to 16 | how much item offsets cost |
 /// | `sampling` | uniform | rank 1 to 1e6 | which items are taken for not touched |
 /// | `fold_in` | 20 | 1 to 1000 | steps an item of the history, for shoppers the fit does not know |
-/// | `propose_scan_limit` | 100000 | 0 to 4294967295 | up to how many items `propose` scans all of them |
+/// | `retrieval` | auto | see [`Retrieval`] | how `propose` looks for items |
 ///
 /// Every pair of positive weight counts the same.
 ///
@@ -67,9 +68,8 @@ pub struct BprParams {
     pub sampling: Sampling,
     /// Steps an item of the history in a fold-in, `1..=1000`.
     pub fold_in: u32,
-    /// The largest number of items at which [`propose`](crate::Scorer::propose) scores all of them. Beyond it the scorer
-    /// proposes nothing and judges what others propose.
-    pub propose_scan_limit: u32,
+    /// How [`propose`](crate::Scorer::propose) looks for items.
+    pub retrieval: Retrieval,
 }
 
 impl Default for BprParams {
@@ -83,7 +83,7 @@ impl Default for BprParams {
             offset_regularization: 0.01,
             sampling: Sampling::default(),
             fold_in: 20,
-            propose_scan_limit: 100_000,
+            retrieval: Retrieval::Auto,
         }
     }
 }
@@ -103,7 +103,7 @@ impl Validate for BprParams {
                 "other items",
             ),
             ParamSpec::int("fold_in", 1, 1000, "steps an item of the history in a fold-in"),
-            ParamSpec::int("propose_scan_limit", 0, u32::MAX as u64, "up to how many items all are scanned"),
+            ParamSpec::typed("retrieval", Retrieval::ALLOWED, "how items are looked for"),
         ];
         TABLE
     }
@@ -118,7 +118,7 @@ impl Validate for BprParams {
         check_range::<Self>("regularization", self.regularization.into())?;
         check_range::<Self>("offset_regularization", self.offset_regularization.into())?;
         check_range::<Self>("fold_in", self.fold_in.into())?;
-        check_range::<Self>("propose_scan_limit", self.propose_scan_limit.into())?;
+        self.retrieval.validate("retrieval")?;
         match self.sampling {
             Sampling::Adaptive { rank } if !(1.0..=1e6).contains(&rank) => {
                 Err(ParamError::new("sampling.adaptive.rank", rank, "a number from 1 to 1000000"))

@@ -14,13 +14,16 @@ use super::embedding_params::{EmbeddingParams, ProfileBy};
 use super::vectors::Vectors;
 use crate::dataset::{Extent, MemoryReport};
 use crate::ids::ItemIdx;
-use crate::kernel::dot::{axpy, dot, dots, dots_at};
+use crate::kernel::dot::{axpy, dot};
+use crate::kernel::panel_products::products_at;
 use crate::params::Checked;
 use crate::run::Run;
+use crate::scorer::retrieval::Index;
+use crate::scorer::together::propose_alone;
 use crate::scorer::vote::Voting;
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, NOBODY, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet,
-    Workspace, opinion,
+    Candidates, Context, Explanation, Fit, FitError, NOBODY, Proposing, Reason, ReasonCode, Scored, Scorer, Scores,
+    Together, TrainingSet, Workspace, opinion,
 };
 
 /// Parameters with the vectors they are about: what an [`Embedding`] is fitted from.
@@ -76,6 +79,8 @@ pub struct Embedding {
     /// The item of each vector; `NOBODY` for one that only a catalogue may know.
     item_of: Vec<u32>,
     unknown: usize,
+    /// The packed vectors, where the model proposes.
+    index: Option<Index>,
 }
 
 impl Fit for EmbeddingRecipe {
@@ -99,9 +104,12 @@ impl Fit for EmbeddingRecipe {
             NOBODY
         };
         let item_of = (0..vectors.len()).map(item).collect();
+        let rows =
+            (0..vectors.len() as u32).filter(|&row| vectors.of(row as usize).iter().any(|&v| v != 0.0)).collect();
+        let index = Index::new(self.params.retrieval, vectors.flat(), vectors.dim(), rows, run);
         run.step(1, 1, None)?;
         let (params, vectors) = ((*self.params).clone(), Arc::clone(vectors));
-        Ok(Embedding { params, extent: data.extent(), vectors, row_of, item_of, unknown })
+        Ok(Embedding { params, extent: data.extent(), vectors, row_of, item_of, unknown, index })
     }
 }
 
@@ -216,7 +224,7 @@ impl Scorer for Embedding {
             }
         }
         let mut scores = ws.take_floats(rows.len());
-        self.scores(&wanted, &mut scores, ws, |x, out| dots_at(self.vectors.flat(), &rows, x, out));
+        self.scores(&wanted, &mut scores, ws, |x, out| products_at(self.vectors.flat(), &rows, x, out));
         slots.iter().zip(&scores).for_each(|(&slot, &score)| out.set(slot as usize, score));
         ws.give_floats(scores);
         ws.give_indices(slots);
@@ -224,14 +232,18 @@ impl Scorer for Embedding {
         wanted.give(ws);
     }
 
-    /// The nearest of all items, if there are at most [`EmbeddingParams::propose_scan_limit`] vectors; nothing otherwise.
+    /// The nearest of all items, found as [`EmbeddingParams::retrieval`] says.
     fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
-        if limit == 0 || self.vectors.len() > self.params.propose_scan_limit as usize {
+        if self.params.profile == ProfileBy::Mean {
+            return propose_alone(self, cx, limit, out, ws);
+        }
+        if limit == 0 || self.index.is_none() {
             return;
         }
         let Some(wanted) = self.wanted(cx, ws) else { return };
-        let mut scores = ws.take_floats(self.vectors.len());
-        self.scores(&wanted, &mut scores, ws, |x, out| dots(self.vectors.flat(), x, out));
+        let (mut scores, mut rows) = (ws.take_floats(self.vectors.len()), ws.take_indices(0));
+        rows.extend(0..self.vectors.len() as u32);
+        self.scores(&wanted, &mut scores, ws, |x, out| products_at(self.vectors.flat(), &rows, x, out));
         let mut scored = ws.take_scored();
         for (row, score) in scores.iter().enumerate() {
             if score.is_finite()
@@ -242,8 +254,13 @@ impl Scorer for Embedding {
         }
         out.extend_top(&mut scored, limit);
         ws.give_scored(scored);
+        ws.give_indices(rows);
         ws.give_floats(scores);
         wanted.give(ws);
+    }
+
+    fn together(&self) -> Option<&dyn Together> {
+        (self.params.profile == ProfileBy::Mean).then_some(self as &dyn Together)
     }
 
     /// What each of the shopper's items says: its cosine times its weight, summed (up to rounding) for the mean; for the
@@ -287,7 +304,21 @@ impl Scorer for Embedding {
     fn memory_report(&self) -> MemoryReport {
         MemoryReport::default()
             .with("vectors", self.vectors.heap_bytes())
+            .with("packed vectors", self.index.as_ref().map_or(0, Index::heap_bytes))
             .with("joins", (self.row_of.capacity() + self.item_of.capacity()) * 4)
+    }
+}
+
+impl Together for Embedding {
+    fn propose_together(&self, asks: &mut [Proposing<'_>], limit: usize, ws: &mut Workspace) {
+        let Some(index) = &self.index else { return };
+        let taste = |cx: &Context<'_>, ws: &mut Workspace| {
+            let wanted = self.wanted(cx, ws)?;
+            ws.give_scored(wanted.rows);
+            Some(wanted.mean)
+        };
+        let item = |cx: &Context<'_>, row: usize| self.item(cx, row);
+        index.propose(self.vectors.flat(), asks, limit, ws, taste, item, |_, _, _, _| {});
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::KindSet;
 use crate::params::{ParamError, ParamSpec, Validate, check_range};
 use crate::scorer::bucket::{KINDS, NAME, check_name_and_kinds};
+use crate::scorer::retrieval::Retrieval;
 use crate::scorer::vote::{Strength, VoteDecay, Voting};
 use crate::tune::{Axis, Over, Tunable};
 
@@ -31,7 +32,7 @@ pub enum ProfileBy {
 /// | `history` | 20 | 1 to 10000 | the shopper's latest distinct items that vote |
 /// | `recency` | positions, half-life 5 | half-life above 0 | how a vote fades |
 /// | `strength` | one | | what an item's vote counts before it fades |
-/// | `propose_scan_limit` | 100000 | 0 to 4294967295 | up to how many vectors `propose` scans all of them |
+/// | `retrieval` | auto | see [`Retrieval`] | how `propose` looks for vectors; by the largest, always exactly |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EmbeddingParams {
@@ -47,9 +48,9 @@ pub struct EmbeddingParams {
     pub recency: Option<VoteDecay>,
     /// What an item's vote counts before it fades.
     pub strength: Strength,
-    /// The largest number of vectors at which [`propose`](crate::Scorer::propose) compares all of them. Beyond it the scorer
-    /// proposes nothing and judges what others propose.
-    pub propose_scan_limit: u32,
+    /// How [`propose`](crate::Scorer::propose) looks for vectors. With [`ProfileBy::Max`] it compares all of them, unless this
+    /// is [`Retrieval::None`].
+    pub retrieval: Retrieval,
 }
 
 impl Default for EmbeddingParams {
@@ -61,7 +62,7 @@ impl Default for EmbeddingParams {
             history: 20,
             recency: Some(VoteDecay::Positions { half_life: 5.0 }),
             strength: Strength::One,
-            propose_scan_limit: 100_000,
+            retrieval: Retrieval::Auto,
         }
     }
 }
@@ -81,7 +82,7 @@ impl Validate for EmbeddingParams {
             ParamSpec::int("history", 1, 10_000, "latest distinct items of the shopper that vote"),
             ParamSpec::typed("recency", "none, or a half-life above 0", "how a vote fades"),
             ParamSpec::typed("strength", "one, weight or log", "what a vote counts before it fades"),
-            ParamSpec::int("propose_scan_limit", 0, u32::MAX as u64, "up to how many vectors all are scanned"),
+            ParamSpec::typed("retrieval", Retrieval::ALLOWED, "how vectors are looked for"),
         ];
         TABLE
     }
@@ -90,7 +91,7 @@ impl Validate for EmbeddingParams {
         check_name_and_kinds(&self.name, self.kinds)?;
         check_range::<Self>("history", self.history as f64)?;
         self.recency.map_or(Ok(()), |decay| decay.validate("recency"))?;
-        check_range::<Self>("propose_scan_limit", self.propose_scan_limit.into())
+        self.retrieval.validate("retrieval")
     }
 }
 

@@ -28,8 +28,8 @@ impl Fit for Checked<HybridParams> {
         let mut map = Map::new(dim, self.passes, self.attribute_regularization, &of_dataset, n_values);
         let learned = learn(&self.als, data, run, Some(&mut map))?;
         let values = map.values;
-        let als =
-            learned.model_with(|items| with_new(items, &rows, &values, |item| data.by_item().row(item).is_empty()));
+        let is_new = |item: usize| data.by_item().row(item).is_empty();
+        let als = learned.model_with(run, |items| with_new(items, &rows, &values, is_new));
         if values.iter().any(|v| !v.is_finite()) {
             return Err(FitError::NotFinite { model: "hybrid", step: 2 * u64::from(self.als.iterations) });
         }

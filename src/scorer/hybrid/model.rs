@@ -8,10 +8,14 @@ use crate::catalog::Shelf;
 use crate::dataset::{Extent, MemoryReport};
 use crate::ids::ItemIdx;
 use crate::kernel::dot::dot;
+use crate::kernel::panel_products::product as fused;
 use crate::scorer::als::Als;
 use crate::scorer::attributes::Features;
 use crate::scorer::catalogued::Catalogued;
-use crate::scorer::{Candidates, Context, Explanation, Reason, ReasonCode, Scored, Scorer, Scores, Touch, Workspace};
+use crate::scorer::together::propose_alone;
+use crate::scorer::{
+    Candidates, Context, Explanation, Proposing, Reason, ReasonCode, Scored, Scorer, Scores, Together, Touch, Workspace,
+};
 
 /// Factors of shoppers and items, an item's made of its attributes' as far as events say nothing else. Fitted from
 /// [`HybridParams`].
@@ -54,7 +58,7 @@ impl Hybrid {
         read(&self.features, shelf, item, &mut reading.word, &mut reading.row);
         let mut y = ws.take_floats(x.len());
         add(&self.values, x.len(), reading.row.iter().copied(), &mut y);
-        let product = (!reading.row.is_empty() && y.iter().any(|&v| v != 0.0)).then(|| dot(&y, x));
+        let product = (!reading.row.is_empty() && y.iter().any(|&v| v != 0.0)).then(|| fused(&y, x));
         ws.give_floats(y);
         ws.give(reading);
         product
@@ -104,21 +108,14 @@ impl Scorer for Hybrid {
         ws.give_floats(x);
     }
 
-    /// The best of all items, if the fit knows at most [`AlsParams::propose_scan_limit`](crate::AlsParams); nothing otherwise.
+    /// The best of all items, found as [`AlsParams::retrieval`](crate::AlsParams) says; items that came after the fit one by
+    /// one.
     fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
-        if limit == 0 || self.places.len() > self.params.als.propose_scan_limit as usize {
-            return;
-        }
-        let Some(x) = self.taste(cx, ws) else { return };
-        let mut scored = ws.take_scored();
-        self.als.items().scan(&x, &mut scored, ws, |place| self.places.item(cx.shelf, place));
-        for item in self.places.news(cx.shelf) {
-            let product = self.product(cx.shelf, item, &x, ws).filter(|p| p.is_finite());
-            scored.extend(product.map(|score| Scored { item, score: score + 0.0 }));
-        }
-        out.extend_top(&mut scored, limit);
-        ws.give_scored(scored);
-        ws.give_floats(x);
+        propose_alone(self, cx, limit, out, ws);
+    }
+
+    fn together(&self) -> Option<&dyn Together> {
+        Some(self)
     }
 
     /// As that of [`Als`] for items the fit knows; for one that came later, what each of its values adds.
@@ -171,6 +168,19 @@ impl Scorer for Hybrid {
     fn memory_report(&self) -> MemoryReport {
         let values = self.values.capacity() * size_of::<f32>() + self.features.heap_bytes();
         self.als.memory_report().with("attributes", values)
+    }
+}
+
+impl Together for Hybrid {
+    fn propose_together(&self, asks: &mut [Proposing<'_>], limit: usize, ws: &mut Workspace) {
+        let item = |cx: &Context<'_>, place: usize| self.places.item(cx.shelf, place);
+        let beyond = |cx: &Context<'_>, x: &[f32], ws: &mut Workspace, offer: &mut dyn FnMut(Scored)| {
+            for item in self.places.news(cx.shelf) {
+                let product = self.product(cx.shelf, item, x, ws).filter(|product| product.is_finite());
+                product.into_iter().for_each(|score| offer(Scored { item, score: score + 0.0 }));
+            }
+        };
+        self.als.items().propose(asks, limit, ws, |cx, ws| self.taste(cx, ws), item, beyond);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::tune::{Axis, Over, Tunable};
 /// | field | default | range | what |
 /// |---|---|---|---|
 /// | `name` | `hybrid` | not empty | the scorer's name |
-/// | `als` | defaults | see [`AlsParams`] | the factors, and up to how many items `propose` scans |
+/// | `als` | defaults | see [`AlsParams`] | the factors, and how `propose` looks for items |
 /// | `attributes` | all categories and tags | in the catalogue, weights above 0 | what an item is a sum of |
 /// | `spans` | 8 | 1 to 1000 | spans of equally many items a number is cut into |
 /// | `attribute_regularization` | 1 | 2^-20 to 1e6 | what the length of a value's vector costs, in items |

@@ -4,7 +4,7 @@
 //! [`Als`](crate::Als) may take ten times as long to fit; it is mostly more accurate.
 //!
 //! *Cost:* fit: a round is two passes of `pairs × factors` and `2 × items × factors²` multiply-adds. Query: `items ×
-//! factors` multiply-adds.
+//! factors` multiply-adds at most; the vectors are held twice, as they are and times their scale.
 //!
 //! # References
 //! * P. Cremonesi, Y. Koren & R. Turrin (2010): Performance of recommender algorithms on top-N recommendation tasks.
@@ -12,6 +12,7 @@
 //! * A. Nikolakopoulos, V. Kalantzis, E. Gallopoulos & J. Garofalakis (2019): EigenRec: generalizing PureSVD for effective
 //!   and efficient top-N recommendations. Knowledge and Information Systems 58. (The scaling of columns.)
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::{Basis, check_kinds, check_name, voters};
@@ -21,12 +22,15 @@ use crate::ids::ItemIdx;
 use crate::kernel::dot::dot;
 use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
+use crate::scorer::factors::Factors;
 use crate::scorer::linear::Scaling;
 use crate::scorer::linear::design::Design;
+use crate::scorer::retrieval::Retrieval;
+use crate::scorer::together::propose_alone;
 use crate::scorer::vote::{Strength, VoteDecay, Voting};
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet,
-    Workspace, opinion,
+    Candidates, Context, Explanation, Fit, FitError, Proposing, Reason, ReasonCode, Scored, Scorer, Scores, Together,
+    TrainingSet, Workspace, opinion,
 };
 use crate::tune::{Axis, Over, Tunable};
 
@@ -42,6 +46,7 @@ use crate::tune::{Axis, Over, Tunable};
 /// | `kinds` | interest | at least one kind | touches of the shopper that vote |
 /// | `history` | 500 | 1 to 10000 | the shopper's latest distinct items that vote |
 /// | `recency` | none | half-life above 0 | how a vote fades |
+/// | `retrieval` | auto | see [`Retrieval`] | how `propose` looks for items |
 ///
 /// With `x` the shopper's votes, `V` the leading right singular vectors of the [scaled](Scaling) matrix and `N` the sums
 /// of its columns before scaling, the scores are `x N^-e V Vᵀ N^e`, `e` being the item exponent. Without scaling this is
@@ -65,6 +70,8 @@ pub struct PureSvdParams {
     pub history: usize,
     /// How a vote fades; `None` for not at all.
     pub recency: Option<VoteDecay>,
+    /// How [`propose`](crate::Scorer::propose) looks for items.
+    pub retrieval: Retrieval,
 }
 
 impl Default for PureSvdParams {
@@ -78,6 +85,7 @@ impl Default for PureSvdParams {
             kinds: KindSet::INTEREST,
             history: 500,
             recency: None,
+            retrieval: Retrieval::Auto,
         }
     }
 }
@@ -96,6 +104,7 @@ impl Validate for PureSvdParams {
             ParamSpec::typed("kinds", "at least one kind", "touches of the shopper that vote"),
             ParamSpec::int("history", 1, 10_000, "latest distinct items of the shopper that vote"),
             ParamSpec::typed("recency", "none, or a half-life above 0", "how a vote fades"),
+            ParamSpec::typed("retrieval", Retrieval::ALLOWED, "how items are looked for"),
         ];
         TABLE
     }
@@ -107,7 +116,8 @@ impl Validate for PureSvdParams {
         self.scaling.validate_in::<Self>()?;
         check_kinds(self.kinds)?;
         check_range::<Self>("history", self.history as f64)?;
-        self.recency.map_or(Ok(()), |decay| decay.validate("recency"))
+        self.recency.map_or(Ok(()), |decay| decay.validate("recency"))?;
+        self.retrieval.validate("retrieval")
     }
 }
 
@@ -152,8 +162,8 @@ pub struct PureSvd {
     basis: Basis,
     active: Vec<u32>,
     from: Vec<f32>,
-    /// 0 for an item without pairs.
-    to: Vec<f32>,
+    /// The items' vectors times their scale, 0 for an item without pairs: what scores are products with.
+    items: Factors,
 }
 
 impl PureSvd {
@@ -182,7 +192,7 @@ impl PureSvd {
     }
 
     fn is_known(&self, item: usize) -> bool {
-        self.to.get(item).is_some_and(|&to| to > 0.0)
+        self.items.is_known(item)
     }
 
     /// The shopper's place among the patterns; `None` without a voter. The caller gives it back to `ws`.
@@ -202,10 +212,15 @@ impl Fit for Checked<PureSvdParams> {
         let design = Design::new(data, self.strength, &self.scaling);
         let basis = Basis::new(&design, self.factors, self.rounds.into(), run)?;
         let active = design.active();
-        let mut to = vec![0.0; design.n_items()];
-        active.iter().for_each(|&item| to[item as usize] = design.to[item as usize]);
+        let mut items = Array2::zeros((design.n_items(), basis.factors()));
+        for &item in &active {
+            let vector = basis.of(item as usize).unwrap_or_default();
+            let scaled = vector.iter().map(|v| v * design.to[item as usize]);
+            items.row_mut(item as usize).iter_mut().zip(scaled).for_each(|(to, v)| *to = v);
+        }
+        let items = Factors::new(items).indexed(self.retrieval, run);
         let voting = Voting { kinds: self.kinds, history: self.history, decay: self.recency, strength: self.strength };
-        Ok(PureSvd { name: self.name.clone(), extent: data.extent(), voting, basis, active, from: design.from, to })
+        Ok(PureSvd { name: self.name.clone(), extent: data.extent(), voting, basis, active, from: design.from, items })
     }
 }
 
@@ -220,35 +235,22 @@ impl Scorer for PureSvd {
 
     fn score(&self, cx: &Context<'_>, out: &mut Scores<'_>, ws: &mut Workspace) {
         let Some(z) = self.taste(cx, ws) else { return };
-        for slot in 0..out.items().len() {
-            let item = out.items()[slot];
-            if let Some(vector) = self.item_factors(item) {
-                out.set(slot, dot(vector, &z) * self.to[item.as_usize()]);
-            }
-        }
+        self.items.score(&z, out, ws, |item| Some(item.as_usize()));
         ws.give_floats(z);
     }
 
+    /// The best of all items, found as [`PureSvdParams::retrieval`] says.
     fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
-        if limit == 0 {
-            return;
-        }
-        let Some(z) = self.taste(cx, ws) else { return };
-        let mut products = ws.take_floats(self.extent.n_items);
-        self.basis.products(&z, &mut products);
-        let mut scored = ws.take_scored();
-        let score = |&item: &u32| products[item as usize] * self.to[item as usize] + 0.0;
-        scored.extend(self.active.iter().map(|item| Scored { item: ItemIdx::new(*item), score: score(item) }));
-        scored.retain(|scored| scored.score.is_finite());
-        out.extend_top(&mut scored, limit);
-        ws.give_scored(scored);
-        ws.give_floats(products);
-        ws.give_floats(z);
+        propose_alone(self, cx, limit, out, ws);
+    }
+
+    fn together(&self) -> Option<&dyn Together> {
+        Some(self)
     }
 
     /// What each of the shopper's items adds.
     fn explain(&self, cx: &Context<'_>, item: ItemIdx, ws: &mut Workspace) -> Explanation {
-        let (Some(score), Some(vector)) = (opinion(self, cx, item, ws).0, self.item_factors(item)) else {
+        let (Some(score), Some(vector)) = (opinion(self, cx, item, ws).0, self.items.known(item.as_usize())) else {
             return Explanation::leaf(None, Reason::Abstained);
         };
         let code = self.reason();
@@ -258,7 +260,7 @@ impl Scorer for PureSvd {
         for voter in &voters {
             let from = voter.item.as_usize();
             let alike = self.basis.of(from).map_or(0.0, |other| dot(vector, other));
-            let part = voter.score * self.from[from] * alike * self.to[item.as_usize()];
+            let part = voter.score * self.from[from] * alike;
             let reason = Reason::Because { item: voter.item, code };
             explanation.details.push(Explanation::leaf(Some(part), reason));
         }
@@ -276,7 +278,15 @@ impl Scorer for PureSvd {
     }
 
     fn memory_report(&self) -> MemoryReport {
-        let scales = (self.active.capacity() + self.from.capacity() + self.to.capacity()) * 4;
+        let scales =
+            (self.active.capacity() + self.from.capacity()) * 4 + self.items.heap_bytes() + self.items.packed_bytes();
         MemoryReport::default().with("item vectors", self.basis.heap_bytes()).with("item scales", scales)
+    }
+}
+
+impl Together for PureSvd {
+    fn propose_together(&self, asks: &mut [Proposing<'_>], limit: usize, ws: &mut Workspace) {
+        let item = |_: &Context<'_>, row: usize| Some(ItemIdx::new(row as u32));
+        self.items.propose(asks, limit, ws, |cx, ws| self.taste(cx, ws), item, |_, _, _, _| {});
     }
 }

@@ -7,11 +7,17 @@ pub(crate) mod descent;
 mod dispatch;
 pub(crate) mod dot;
 pub(crate) mod eigen;
+pub(crate) mod eigenbasis;
+mod fused;
 pub(crate) mod gram;
+pub(crate) mod lanes;
 pub(crate) mod normal;
 pub(crate) mod pairwise;
 pub(crate) mod product;
 pub(crate) mod rng;
+pub(crate) mod rotate;
+pub(crate) mod rows;
 #[cfg(feature = "linalg")]
 pub(crate) mod spd;
 pub(crate) mod top_k;
+pub(crate) mod vectors;

@@ -23,7 +23,7 @@ pub(crate) trait Lanes: Copy {
     /// `self - a * b`, rounded once.
     fn fnma(self, a: Self, b: Self) -> Self;
     /// The lanes from `first` on; zeros before.
-    fn from(self, first: usize) -> Self;
+    fn tail(self, first: usize) -> Self;
     /// Lane `i` is the sum of the lanes of `v[i]`: those eight apart first, then four, two, one.
     fn sums(v: [Self; LANES]) -> Self;
 
@@ -106,7 +106,7 @@ impl Lanes for Portable {
         Self(std::array::from_fn(|i| (-a.0[i]).mul_add(b.0[i], self.0[i])))
     }
     #[inline(always)]
-    fn from(self, first: usize) -> Self {
+    fn tail(self, first: usize) -> Self {
         Self(std::array::from_fn(|i| if i < first { 0.0 } else { self.0[i] }))
     }
     #[inline(always)]
@@ -177,7 +177,7 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn from(self, first: usize) -> Self {
+        fn tail(self, first: usize) -> Self {
             unsafe { Self(_mm512_maskz_mov_ps((0xffff_u32 << first.min(LANES)) as u16, self.0)) }
         }
 
@@ -256,7 +256,7 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn from(self, first: usize) -> Self {
+        fn tail(self, first: usize) -> Self {
             let mut all = [0.0; LANES];
             self.store(&mut all);
             all[..first.min(LANES)].fill(0.0);
@@ -378,9 +378,9 @@ mod tests {
             x[3].div(x[4]),
             squares.sqrt(),
             L::splat(x[6].sum()),
-            x[7].from(0),
-            x[7].from(5),
-            x[7].from(16),
+            x[7].tail(0),
+            x[7].tail(5),
+            x[7].tail(16),
             L::zero(),
         ];
         let mut out = [0.0; LANES];

@@ -62,7 +62,7 @@ pub(super) fn solve<L: Lanes>(a: &mut [Block], n: usize, width: usize, g: &mut [
         for (sum, k) in sums.iter_mut().zip(start..end) {
             let row = &a[k * width..(k + 1) * width];
             // What is left of the panel's end has no meaning, or is not known yet.
-            *sum = L::load(&g[first]).mul(L::load(&row[first]).from(end - first * LANES));
+            *sum = L::load(&g[first]).mul(L::load(&row[first]).tail(end - first * LANES));
             for (row, g) in row.iter().zip(&*g).skip(first + 1) {
                 *sum = sum.fma(L::load(row), L::load(g));
             }
@@ -73,8 +73,8 @@ pub(super) fn solve<L: Lanes>(a: &mut [Block], n: usize, width: usize, g: &mut [
         for k in (start..end).rev() {
             let row = a[k * width..(k + 1) * width].as_flattened();
             let mut left = g[k] - out[k - start];
-            for i in k + 1..end {
-                left = (-row[i]).mul_add(g[i], left);
+            for (row, g) in row[k + 1..end].iter().zip(&g[k + 1..end]) {
+                left = (-row).mul_add(*g, left);
             }
             g[k] = left * inverse[k];
         }

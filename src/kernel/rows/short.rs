@@ -110,10 +110,10 @@ fn tile<L: Lanes>(rows: &[Block], width: usize, i: usize, j: usize, out: &mut [f
             ]
         };
         let b = [L::load(b[0]), L::load(b[1]), L::load(b[2]), L::load(b[3])];
-        for r in 0..TILE {
-            let a = L::load(a[r]);
-            for c in 0..TILE {
-                sums[r * TILE + c] = sums[r * TILE + c].fma(a, b[c]);
+        for (sums, a) in sums.chunks_exact_mut(TILE).zip(a) {
+            let a = L::load(a);
+            for (sum, &b) in sums.iter_mut().zip(&b) {
+                *sum = sum.fma(a, b);
             }
         }
     }

@@ -33,7 +33,7 @@ impl Fixed<'_> {
 
     /// Improves `x` by so many conjugate-gradient steps towards the solution for the terms in `scratch`.
     pub(super) fn improve(&self, steps: usize, scratch: &mut Scratch, x: &mut [f32]) {
-        let Scratch { index, excess, vectors } = scratch;
+        let Scratch { index, excess, vectors, .. } = scratch;
         let system = self.equations(index, excess);
         let (b, rest) = vectors.split_at_mut(system.dim);
         system.right_side(b);
@@ -64,7 +64,12 @@ pub(super) struct Scratch {
 
 impl Scratch {
     pub(super) fn take(ws: &mut Workspace, dim: usize) -> Self {
-        Self { index: ws.take_indices(0), excess: ws.take_floats(0), vectors: ws.take_floats(4 * dim) }
+        Self {
+            index: ws.take_indices(0),
+            excess: ws.take_floats(0),
+            last: (0.0, 0.0),
+            vectors: ws.take_floats(4 * dim),
+        }
     }
 
     pub(super) fn give(self, ws: &mut Workspace) {

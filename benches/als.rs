@@ -14,13 +14,15 @@ fn data(items: u32, events: u64) -> Dataset {
 }
 
 fn fit(c: &mut Criterion) {
-    let mut group = c.benchmark_group("als/fit one iteration, 20k items, 500k events");
+    let mut group = c.benchmark_group("fit_als/one iteration, 20k items, 500k events");
     group.sample_size(10);
     let data = data(20_000, 500_000);
     for (name, factors, solver) in [
-        ("64 factors, 3 cg steps", 64, Solver::default()),
+        ("64 factors, 2 cg steps", 64, Solver::default()),
         ("64 factors, cholesky", 64, Solver::Cholesky),
-        ("128 factors, 3 cg steps", 128, Solver::default()),
+        ("128 factors, 2 cg steps", 128, Solver::default()),
+        ("256 factors, 2 cg steps", 256, Solver::default()),
+        ("256 factors, blocks of 32", 256, Solver::Subspace { block: 32 }),
     ] {
         let recipe = AlsParams { factors, iterations: 1, solver, ..AlsParams::default() }.check().unwrap();
         group.bench_function(name, |b| b.iter(|| recipe.fit(&(&data).into(), &Run::new(1))));

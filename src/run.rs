@@ -106,6 +106,8 @@ pub struct Run<'a> {
     pub cancel: &'a AtomicBool,
     /// Called now and then, from any thread.
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+    /// Bytes a fit may take beyond the data, where it can tell beforehand; `None` for as many as there are.
+    pub memory: Option<u64>,
 }
 
 impl Default for Run<'_> {
@@ -118,7 +120,7 @@ impl<'a> Run<'a> {
     /// On the caller's pool, without cancellation or progress.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { seed, threads: Parallelism::Pool, cancel: &NEVER, progress: None }
+        Self { seed, threads: Parallelism::Pool, cancel: &NEVER, progress: None, memory: None }
     }
 
     /// With this parallelism.
@@ -139,6 +141,14 @@ impl<'a> Run<'a> {
     #[must_use]
     pub const fn progress(mut self, callback: &'a (dyn Fn(Progress) + Sync)) -> Self {
         self.progress = Some(callback);
+        self
+    }
+
+    /// With so many bytes for a fit. One that knows beforehand that it needs more (ALS and what builds on it does) is
+    /// refused before it allocates anything.
+    #[must_use]
+    pub const fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
         self
     }
 

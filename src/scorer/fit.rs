@@ -50,6 +50,16 @@ pub enum FitError {
         /// Its name.
         name: String,
     },
+    /// It would take more memory than the [`Run`] allows; nothing was allocated.
+    #[error("{model} needs {needed} bytes and the run allows {allowed}; lower the factors or allow more")]
+    Memory {
+        /// What was to be fitted.
+        model: &'static str,
+        /// Bytes it needs beyond the data.
+        needed: u64,
+        /// Bytes allowed.
+        allowed: u64,
+    },
     /// A computation left the finite numbers.
     #[error("{model} became non-finite at step {step}; raise the regularisation or lower the weights")]
     NotFinite {

@@ -12,7 +12,7 @@ fn planted_blocks_are_found() {
     let pairs = blocks(5, 20, 12);
     let data = dataset(&pairs);
     let block_of = |item: ItemIdx| data.item_key(item)[1..].parse::<usize>().unwrap() / 12;
-    for solver in [Solver::Cholesky, Solver::default()] {
+    for solver in [Solver::Cholesky, Solver::default(), Solver::Subspace { block: 16 }] {
         let als = fit(&AlsParams { factors: 8, solver, ..AlsParams::default() }, &data, &Run::new(2));
         let own_block_on_top = |block: usize, scores: Vec<Option<f32>>| {
             let mut ranked: Vec<u32> = (0..data.n_items() as u32).collect();
@@ -102,8 +102,8 @@ fn explanations_add_up_and_name_the_strongest_item_first() {
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let data = dataset(&blocks(6, 40, 25)); // more rows than fit into one task
-    for solver in [Solver::Cholesky, Solver::default()] {
-        let params = AlsParams { factors: 10, iterations: 3, solver, ..AlsParams::default() };
+    for solver in [Solver::Cholesky, Solver::default(), Solver::Subspace { block: 16 }] {
+        let params = AlsParams { factors: 24, iterations: 3, solver, ..AlsParams::default() };
         let bits = |run: &Run<'_>| -> Vec<u32> {
             let losses = Mutex::new(Vec::new());
             let record = |p: Progress| losses.lock().unwrap().extend(p.loss.map(|l| l as f32));

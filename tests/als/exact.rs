@@ -42,6 +42,35 @@ fn equals_the_dense_twin_after_several_iterations() {
     }
 }
 
+/// More pairs a row than factors, fewer, and more than a block of lanes: every way to solve a row takes part.
+#[test]
+fn every_solver_equals_the_dense_twin_on_long_rows() {
+    let pairs: Vec<_> = (0..70)
+        .flat_map(|u| (0..60).map(move |i| (u, i)))
+        .filter(|(u, i)| (u * 7 + i * 11) % (2 + u % 9) == 0)
+        .map(|(u, i)| (u, i, (1 + (u + i) % 4) as f32))
+        .collect();
+    let data = dataset(&pairs);
+    for factors in [3, 20] {
+        let params = AlsParams {
+            factors,
+            iterations: 2,
+            alpha0: 0.3,
+            regularization: 0.05,
+            init_std: 1.0,
+            ..AlsParams::default()
+        };
+        let (x, y) = twin::fit(&params, &data, 9);
+        // One block of all factors is exact, and so are more steps than factors.
+        for solver in [Solver::Cholesky, Solver::ConjugateGradient { steps: 100 }, Solver::Subspace { block: 32 }] {
+            let als = fit(&AlsParams { solver, ..params.clone() }, &data, &Run::new(9));
+            x.iter().zip(data.users()).for_each(|(x, u)| assert_near(als.user_factors(u).unwrap(), x, 5e-3));
+            let items = (0..).map(ItemIdx::new);
+            y.iter().zip(items).for_each(|(y, i)| assert_near(als.item_factors(i).unwrap(), y, 5e-3));
+        }
+    }
+}
+
 #[test]
 fn by_hand_one_shopper_one_item_one_factor() {
     // 2 (1 - xy)² + x² + y² is least at x = y = ±√½: with |x| = |y| it is 2 (1 - s)² + 2 s, so s = 1/2.
@@ -70,7 +99,8 @@ fn by_hand_one_shopper_one_item_one_factor() {
 #[test]
 fn every_half_step_lowers_the_objective_and_the_last_loss_is_the_objective() {
     let data = dataset(&some_pairs());
-    for solver in [Solver::Cholesky, Solver::ConjugateGradient { steps: 1 }, Solver::ConjugateGradient { steps: 3 }] {
+    let conjugate = |steps| Solver::ConjugateGradient { steps };
+    for solver in [Solver::Cholesky, conjugate(1), conjugate(3), Solver::Subspace { block: 16 }] {
         let params =
             AlsParams { factors: 6, iterations: 10, solver, alpha0: 0.2, init_std: 1.0, ..AlsParams::default() };
         let losses = Mutex::new(Vec::new());

@@ -81,8 +81,8 @@ fn extreme_weights_give_finite_vectors_or_a_typed_error() {
 }
 
 #[test]
-fn overflow_is_a_typed_error() {
-    // A weight of 1e30 under linear confidence: squares leave the range of f32.
+fn weights_whose_squares_overflow_are_solved_all_the_same() {
+    // A confidence of 1e26: squares leave the range of f32, but a row's scaled equations do not.
     let weight = KindWeight {
         weight: 1e6,
         quantity: Transform::Linear { cap: 1e6 },
@@ -100,9 +100,28 @@ fn overflow_is_a_typed_error() {
     for solver in [Solver::Cholesky, Solver::default()] {
         let params =
             AlsParams { confidence: Confidence::Linear, alpha: 1e6, init_std: 1e3, solver, ..AlsParams::default() };
-        let outcome = params.check().unwrap().fit(&(&data).into(), &Run::new(1));
-        assert!(matches!(outcome, Err(FitError::NotFinite { model: "als", step: 1.. })), "{outcome:?}");
+        let als = fit(&params, &data, &Run::new(1));
+        let x = als.user_factors(UserIdx::new(0)).unwrap();
+        for item in [0, 1].map(ItemIdx::new) {
+            let product = product(x, als.item_factors(item).unwrap());
+            assert!((0.9..1.1).contains(&product), "{product}");
+        }
     }
+}
+
+#[test]
+fn a_fit_that_needs_more_memory_than_allowed_is_refused_before_it_starts() {
+    let data = dataset(&some_pairs());
+    let params = AlsParams { factors: 1024, ..AlsParams::default() }.check().unwrap();
+    match params.fit(&(&data).into(), &Run::new(1).memory(1 << 20)) {
+        Err(FitError::Memory { model: "als", needed, allowed: 0x10_0000 }) => assert!(needed > 1 << 20),
+        other => panic!("{other:?}"),
+    }
+    let params = AlsParams { factors: 4, ..AlsParams::default() };
+    assert_eq!(
+        fit(&params, &data, &Run::new(1).memory(1 << 20)).user_factors(UserIdx::new(0)),
+        fit(&params, &data, &Run::new(1)).user_factors(UserIdx::new(0)),
+    );
 }
 
 #[test]

@@ -17,6 +17,8 @@
 //! * Y. Hu, Y. Koren & C. Volinsky (2008): Collaborative filtering for implicit feedback datasets. ICDM.
 //! * S. Rendle, W. Krichene, L. Zhang & Y. Koren (2021): Revisiting the performance of iALS on item recommendation
 //!   benchmarks. arXiv:2110.14037.
+//! * S. Rendle, W. Krichene, L. Zhang & Y. Koren (2021): iALS++: Speeding up matrix factorization with subspace
+//!   optimization. arXiv:2110.14044.
 //! * G. Takács, I. Pilászy & D. Tikk (2011): Applications of the conjugate gradient method for implicit feedback
 //!   collaborative filtering. RecSys.
 
@@ -24,6 +26,7 @@ mod fit;
 mod model;
 mod params;
 mod row;
+mod side;
 mod taste;
 
 pub(super) use fit::{Pull, learn};

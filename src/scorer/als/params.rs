@@ -33,19 +33,27 @@ impl Confidence {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Solver {
-    /// Exactly: `O(pairs x factors² + rows x factors³)` an iteration.
+    /// Exactly: `O(pairs x factors² + rows x factors³)` an iteration, or `O(pairs² x factors + pairs³)` for each row that
+    /// has fewer pairs than factors.
     Cholesky,
-    /// By a few conjugate-gradient steps from the last iteration's solution: `O(steps x (pairs x factors + rows x
-    /// factors²))` an iteration.
+    /// By a few conjugate-gradient steps from the last iteration's solution: `O(steps x pairs x factors + rows x
+    /// factors²)` an iteration. Rows so short that the exact solution costs less get that.
     ConjugateGradient {
-        /// Steps a row, `1..=1024`.
+        /// Steps a row, `1..=1024`. Two end where the exact solver ends on real data.
         steps: u32,
+    },
+    /// By one sweep over blocks of factors from the last iteration's solution, each solved exactly while the others are
+    /// held (iALS++): `O(pairs x factors x block + rows x factors x (block² + factors))` an iteration. Rows so short
+    /// that the exact solution costs less get that. For many factors where steps of conjugate gradients do not get far.
+    Subspace {
+        /// Factors a block, `1..=1024`; rounded up to a multiple of 16.
+        block: u32,
     },
 }
 
 impl Default for Solver {
     fn default() -> Self {
-        Self::ConjugateGradient { steps: 3 }
+        Self::ConjugateGradient { steps: 2 }
     }
 }
 
@@ -60,7 +68,7 @@ impl Default for Solver {
 /// | `confidence` | log | linear, log | transform of a pair's weight |
 /// | `regularization` | 0.003 | 1e-6 to 1e6 | λ |
 /// | `frequency_exponent` | 1 | 0 to 1 | ν: how λ grows with a row's confidence |
-/// | `solver` | 3 conjugate-gradient steps | steps 1 to 1024 | how a row is solved |
+/// | `solver` | 2 conjugate-gradient steps | steps, block 1 to 1024 | how a row is solved |
 /// | `init_std` | 0.1 | 1e-6 to 1e3 | length of a starting vector, about |
 /// | `retrieval` | auto | see [`Retrieval`] | how `propose` looks for items |
 ///
@@ -140,7 +148,7 @@ impl Validate for AlsParams {
             ParamSpec::real("frequency_exponent", 0.0, 1.0, "how that grows with a row's confidence"),
             ParamSpec::typed(
                 "solver",
-                "cholesky, or conjugate_gradient with steps from 1 to 1024",
+                "cholesky, conjugate_gradient with steps or subspace with block from 1 to 1024",
                 "how a row is solved",
             ),
             ParamSpec::real("init_std", 1e-6, 1e3, "length of a starting vector"),
@@ -161,6 +169,9 @@ impl Validate for AlsParams {
         match self.solver {
             Solver::ConjugateGradient { steps } if !(1..=1024).contains(&steps) => {
                 Err(ParamError::new("solver.conjugate_gradient.steps", steps, "a whole number from 1 to 1024"))
+            }
+            Solver::Subspace { block } if !(1..=1024).contains(&block) => {
+                Err(ParamError::new("solver.subspace.block", block, "a whole number from 1 to 1024"))
             }
             _ => Ok(()),
         }
@@ -199,6 +210,8 @@ mod tests {
         for steps in [0, 1025] {
             let params = AlsParams { solver: Solver::ConjugateGradient { steps }, ..AlsParams::default() };
             assert_eq!(params.validate().unwrap_err().param, "solver.conjugate_gradient.steps");
+            let params = AlsParams { solver: Solver::Subspace { block: steps }, ..AlsParams::default() };
+            assert_eq!(params.validate().unwrap_err().param, "solver.subspace.block");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The vector of the shopper of a request: stored, or folded in from their history.
 
 use super::model::Als;
-use super::params::Solver;
 use super::row::Scratch;
 use crate::ids::ItemIdx;
 use crate::kernel::cholesky;
@@ -12,7 +11,7 @@ use crate::scorer::{Context, Explanation, Reason, ReasonCode, Scorer, Touch, Wor
 
 /// Conjugate-gradient steps of a fold-in. On the gowalla check-ins (64 to 256 factors) eight of them from nothing give
 /// 999 of 1,000 of the top-20 places that the fitted vectors give.
-const FOLD_IN: Solver = Solver::ConjugateGradient { steps: 8 };
+const FOLD_IN: usize = 8;
 
 impl Als {
     /// The vector that a half-step gives a shopper with this history: the one thing needed to serve somebody the fit
@@ -70,7 +69,7 @@ impl Als {
             x.copy_from_slice(stored);
         }
         if !scratch.index.is_empty() {
-            self.fixed_items().solve(FOLD_IN, &mut scratch, None, &mut x);
+            self.fixed_items().improve(FOLD_IN, &mut scratch, &mut x);
         }
         let liked = !scratch.index.is_empty() && x.iter().all(|v| v.is_finite());
         scratch.give(ws);

@@ -116,7 +116,6 @@ impl Lanes for Portable {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
 pub(crate) use x86::{Avx2, Avx512};
 
 #[cfg(target_arch = "x86_64")]
@@ -266,8 +265,8 @@ mod x86 {
         #[inline(always)]
         fn sums(v: [Self; LANES]) -> Self {
             unsafe {
-                let lower = eight_sums(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
-                Self(lower, eight_sums(v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]))
+                let lower = eight_sums(std::array::from_fn(|i| v[i]));
+                Self(lower, eight_sums(std::array::from_fn(|i| v[8 + i])))
             }
         }
 
@@ -299,7 +298,7 @@ mod x86 {
     }
 
     #[inline(always)]
-    unsafe fn eight_sums(a: Avx2, b: Avx2, c: Avx2, d: Avx2, e: Avx2, f: Avx2, g: Avx2, h: Avx2) -> __m256 {
+    unsafe fn eight_sums([a, b, c, d, e, f, g, h]: [Avx2; 8]) -> __m256 {
         unsafe {
             let (ae, bf) = (halves(a, e), halves(b, f));
             let (cg, dh) = (halves(c, g), halves(d, h));

@@ -29,7 +29,8 @@ pub struct RecipePart {
     /// Its parameters; those that are missing have their defaults.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub params: Map<String, Value>,
-    /// What its opinion counts, above 0.
+    /// What its opinion counts, above 0; 1 if not said.
+    #[serde(default = "one")]
     pub weight: f32,
     /// How its scores become comparable with those of the others.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -40,6 +41,10 @@ pub struct RecipePart {
     /// Which part of the shopper's history it is shown.
     #[serde(default, skip_serializing_if = "is_default")]
     pub view: HistoryView,
+}
+
+const fn one() -> f32 {
+    1.0
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -45,7 +45,7 @@ impl Basis {
     }
 
     /// From the start's basis into today's.
-    fn from_start(&self) -> Rotation {
+    fn to_here(&self) -> Rotation {
         Rotation::new(&self.turned, self.width)
     }
 
@@ -169,7 +169,7 @@ impl<'a> Side<'a> {
         let (params, pairs, means, active) = (self.params, self.pairs, &self.means[..], other.active);
         let (dim, width) = (self.vectors.dim(), self.vectors.width());
         let shared = Shared { width, rows: other.vectors.blocks(), values: &values, base: params.alpha0 as f32 };
-        let from_start = (!means.is_empty()).then(|| basis.from_start());
+        let from_start = (!means.is_empty()).then(|| basis.to_here());
         let (cancelled, diverged) = (AtomicBool::new(false), AtomicBool::new(false));
         run.threads.for_chunks(self.vectors.blocks_mut(), CHUNK * width, Task::default, |task, chunk, rows| {
             if run.cancel.load(Ordering::Relaxed) {

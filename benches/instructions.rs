@@ -5,7 +5,6 @@
 //! new bounds; the commit that moves one says why. Counts are of the AVX2 paths, valgrind knowing none wider, and of one
 //! compiler: a new one may move them all. Without valgrind nothing is counted, and it says so.
 
-#[allow(dead_code)]
 mod common;
 
 mod bench {

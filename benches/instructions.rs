@@ -5,7 +5,6 @@
 //! new bounds; the commit that moves one says why. Counts are of the AVX2 paths, valgrind knowing none wider, and of one
 //! compiler, named in the file's first line: by another, nothing is judged. Without valgrind nothing is counted. It says so.
 
-#[allow(dead_code)]
 mod common;
 
 mod bench {

@@ -23,7 +23,7 @@ impl Admission for Crowd {
 
     fn admits(&mut self, u: usize, item: ItemIdx) -> bool {
         self.asked += 1;
-        (item.as_usize() + u) % 5 != 0
+        !(item.as_usize() + u).is_multiple_of(5)
     }
 }
 
@@ -186,7 +186,7 @@ fn a_filter_that_leaves_few_is_searched_through() {
             Some(ItemIdx::new(row))
         }
         fn admits(&mut self, _: usize, item: ItemIdx) -> bool {
-            item.get() % 97 == 0
+            item.get().is_multiple_of(97)
         }
     }
     let flat = vectors(3000, 4, 5, 1e4);

@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let co_view = CoOccurrenceParams { retain: Retain::ListsOnly, ..CoOccurrenceParams::co_view() };
     stages.time("co-view", || co_view.check()?.fit(&train, &run).map_err(boxed))?;
     stages.time("sessions", || SessionKnnParams::vmis().check()?.fit(&train, &run).map_err(boxed))?;
-    let als = AlsParams { factors: 64, iterations: 5, propose_scan_limit: u32::MAX, ..AlsParams::default() };
+    let als = AlsParams { factors: 64, iterations: 5, ..AlsParams::default() };
     let als = stages.time("ALS, 64 factors x 5", || als.check()?.fit(&train, &run).map_err(boxed))?;
     let ranker = Ranker::builder().scorer(Arc::new(als), 1.0).build()?;
     let catalog = Arc::new(shop.catalog()?);

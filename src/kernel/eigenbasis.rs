@@ -326,7 +326,8 @@ mod tests {
                 m[j * dim + i] = m[i * dim + j];
             }
         }
-        let reduce = |f: &dyn Fn(&mut [f64], &mut [f64], &mut [f64], &mut Vec<f64>)| {
+        type Reduce<'a> = dyn Fn(&mut [f64], &mut [f64], &mut [f64], &mut Vec<f64>) + 'a;
+        let reduce = |f: &Reduce<'_>| {
             let (mut a, mut d, mut e, mut r) = (m.clone(), vec![0.0; dim], vec![0.0; dim], Vec::new());
             f(&mut a, &mut d, &mut e, &mut r);
             (d, e, r)

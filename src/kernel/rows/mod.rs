@@ -74,8 +74,8 @@ impl<'a> Shared<'a> {
         &self.rows[start..start + self.width]
     }
 
-    /// Asks for the observed rows of the next problem while this one is being solved: a fifth of an iteration with 256
-    /// factors, where the rows lie beyond the caches.
+    /// Asks for the observed rows of the next problem while this one is being solved: with many factors the rows
+    /// lie beyond the caches.
     #[inline(always)]
     fn foresee<L: Lanes>(&self, own: &Own<'_>) {
         for &index in own.next.iter().take(AHEAD) {

@@ -99,7 +99,7 @@ fn evaluate(args: &Args) -> Result<usize, Box<dyn Error>> {
     }
     meter.say(&format!("{} events to fit on, {} questions", task.fit_on().n_events(), task.cases().len()));
     let validation = match args.tune {
-        Some(_) => Some(tuning::thin(cuts.validation()?)?),
+        Some(_) => Some(tuning::thin(cuts.validation(&task)?)?),
         None => None,
     };
     drop(cuts);
@@ -117,6 +117,12 @@ fn evaluate(args: &Args) -> Result<usize, Box<dyn Error>> {
                     Entry::Model(tuning::params(&recipe, cut, k, trials, &run, &meter)?)
                 }
                 (Entry::Blend(blend), Some(trials), Some(cut)) => {
+                    let mut blend = blend;
+                    for part in &mut blend.parts {
+                        meter.step(&format!("tune {}", part.model));
+                        let own = ModelRecipe::new(&part.model).with(part.params.clone());
+                        part.params = tuning::params(&own, cut, k, trials, &run, &meter)?.params;
+                    }
                     meter.step(&format!("weigh {name}"));
                     Entry::Blend(tuning::weights(&blend, cut, k, trials, &run, &meter)?)
                 }

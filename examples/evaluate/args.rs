@@ -24,7 +24,8 @@ line, items between blanks; and a prefix, a TAB and its target a line.
 
   --model NAME[:KEY=VALUE,..]   a model; may be repeated. Without it every model suited to the task runs at its defaults
   --blend \"NAME[:..]*0.7 + NAME*0.3\"   a blend; may be repeated
-  --tune TRIALS                 tunes the parameters of each model (the weights of each blend) on a validation cut first
+  --tune TRIALS                 tunes the parameters of each model (of a blend: of each part, then the weights) on a
+                                validation cut of the training part first; parameters that are given stay
   --weights view=1,cart=3,..    what an event of a kind counts
   --exclude seen|bought|current|none    what is never recommended (default: seen; for next-item and next-basket none)
   --repeats keep|drop           whether items the shopper knows may be targets (default: drop if they are excluded)

@@ -19,7 +19,7 @@ use likewise::evaluate::Task;
 pub(crate) struct Cuts {
     how: How,
     questions: Questions,
-    by_session: bool,
+    ask: Ask,
 }
 
 enum How {
@@ -38,17 +38,28 @@ impl Cuts {
         }
     }
 
-    /// A cut of what may be learned from, to choose parameters on.
-    pub(crate) fn validation(&self) -> Result<Task> {
+    /// A cut of what may be learned from, to choose parameters on: like the one of `test` as far as can be told.
+    ///
+    /// Of given files it is what came last of each shopper, about as much as the test file asks about one; of sessions
+    /// the last tenth in time, as nobody comes back in them.
+    pub(crate) fn validation(&self, test: &Task) -> Result<Task> {
         match &self.how {
             How::One { log, split } => Ok(split.clone().validation().task(log, &self.questions)?),
-            How::Two { train, .. } => {
+            How::Two { train, .. } if self.ask == Ask::NextItem => {
                 let by_time = Split::fraction(0.9).task(train, &self.questions);
-                match by_time {
-                    Ok(task) => Ok(task),
-                    Err(_) if self.by_session => Ok(Split::leave_last_sessions(1).task(train, &self.questions)?),
-                    Err(_) => Ok(Split::leave_last(1).task(train, &self.questions)?), // one moment for all
+                Ok(by_time.or_else(|_| Split::leave_last(1).task(train, &self.questions))?) // one moment for all
+            }
+            How::Two { train, .. } if self.ask == Ask::NextSession => {
+                Ok(Split::leave_last_sessions(1).task(train, &self.questions)?)
+            }
+            How::Two { train, test: ahead } => {
+                let targets: usize = test.cases().iter().map(|case| case.targets().len()).sum();
+                let each = (targets as f64 / test.cases().len().max(1) as f64).round() as usize;
+                let mut questions = self.questions.clone();
+                if all_new(&Split::given(train, ahead, &self.questions.clone().repeats(RepeatTargets::Keep))?) {
+                    questions = questions.repeats(RepeatTargets::Forget);
                 }
+                Ok(Split::leave_last(each.max(1)).task(train, &questions)?)
             }
             How::Prefix { train, .. } => {
                 let (train, last) = train.split_at(train.len() - train.len() / 10);
@@ -61,10 +72,18 @@ impl Cuts {
     }
 }
 
+/// Whether no shopper is asked about an item they are known to have touched: then the files were parted by shopper and
+/// item, not by moment, and a held-out item must not be told of by its own views.
+fn all_new(task: &Task) -> bool {
+    task.cases().iter().all(|case| {
+        let touched = case.user.map(|user| task.fit_on().items_of(user));
+        !case.known_targets().iter().any(|item| touched.is_some_and(|row| row.get(item.get()).is_some()))
+    })
+}
+
 /// Reads what the arguments name.
 pub(crate) fn load(args: &Args) -> Result<Cuts> {
     let catalog = args.attributes.as_deref().map(attributes).transpose()?;
-    let by_session = args.task == args::Task::NextBasket;
     let ask = match args.task {
         args::Task::Interactions => Ask::Everything,
         args::Task::NextBasket => Ask::NextSession,
@@ -164,7 +183,7 @@ pub(crate) fn load(args: &Args) -> Result<Cuts> {
     if let Some(catalog) = catalog {
         questions = questions.catalog(Arc::new(catalog));
     }
-    Ok(Cuts { how, questions, by_session })
+    Ok(Cuts { how, questions, ask })
 }
 
 fn split(args: &Args, default: Option<SplitAt>) -> Split {

@@ -7,6 +7,7 @@ use crate::ids::UserIdx;
 use crate::params::{ParamError, ParamSpec, Validate, check_range};
 use crate::scorer::vote::Strength;
 use crate::time::{Span, Timestamp};
+use crate::tune::{Axis, Over};
 
 /// How the shopper × item matrix is scaled before a model is fitted on it, and its scores after.
 ///
@@ -45,6 +46,17 @@ impl Scaling {
         check_range::<P>("scaling.popularity", self.popularity.into())
     }
 }
+
+/// What a search tries of fading: of pairs in the fit, and of the shopper's votes.
+pub(super) const FADE: Axis =
+    Axis::new("scaling.half_life", Over::OneOf(&["null", "2592000000", "5184000000", "15552000000"]));
+pub(super) const VOTES: Axis = Axis::new(
+    "recency",
+    Over::OneOf(&["null", "{\"positions\":{\"half_life\":30.0}}", "{\"time\":{\"half_life\":7776000000}}"]),
+);
+pub(super) const VOTES_PLACES: Axis = Axis::new("recency.positions.half_life", Over::Log { lo: 1.0, hi: 200.0 });
+pub(super) const VOTES_TIME: Axis =
+    Axis::new("recency.time.half_life", Over::LogInt { lo: 604_800_000, hi: 31_536_000_000 });
 
 /// The scaled matrix, both ways, and the scales.
 #[derive(Clone, Debug, PartialEq)]

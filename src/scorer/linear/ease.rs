@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::design::{Design, Scaling};
+use super::design::{Design, FADE, Scaling, VOTES, VOTES_PLACES, VOTES_TIME};
 use super::model::{Column, Full, LinearModel, Weights, keep_largest, lists};
 use crate::event::KindSet;
 use crate::kernel::spd::spd_inverse;
@@ -168,6 +168,10 @@ impl Tunable for EaseParams {
             Axis::new("scaling.shopper_exponent", Over::Real { lo: 0.0, hi: 0.8 }),
             Axis::new("scaling.item_exponent", Over::Real { lo: 0.0, hi: 0.6 }),
             Axis::new("strength", Over::OneOf(&["\"one\"", "\"log\""])),
+            FADE,
+            VOTES,
+            VOTES_PLACES,
+            VOTES_TIME,
         ];
         SPACE
     }

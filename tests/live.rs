@@ -57,6 +57,8 @@ enum Step {
     Merge(usize, usize),
     Unmerge(usize),
     Forget(usize),
+    Withdraw(usize),
+    Reinstate(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -66,6 +68,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0usize..6, 0usize..6).prop_map(|(from, into)| Step::Merge(from, into)),
         1 => (0usize..6).prop_map(Step::Unmerge),
         1 => (0usize..6).prop_map(Step::Forget),
+        1 => (0usize..6).prop_map(Step::Withdraw),
+        1 => (0usize..6).prop_map(Step::Reinstate),
     ]
 }
 
@@ -81,6 +85,8 @@ fn take<L: EventLog>(live: &Live<L>, step: &Step, now: i64) {
         Step::Merge(from, into) => drop(live.merge(Shopper::Profiled(who(USERS[*from])), who(USERS[*into]))),
         Step::Unmerge(from) => drop(live.unmerge(Shopper::Profiled(who(USERS[*from])))),
         Step::Forget(user) => drop(live.forget(USERS[*user]).unwrap()),
+        Step::Withdraw(user) => live.withdraw(USERS[*user]).unwrap(),
+        Step::Reinstate(user) => live.reinstate(who(USERS[*user])).unwrap(),
     }
 }
 
@@ -172,6 +178,28 @@ fn the_very_next_request_filters_and_folds_in() {
     let request = Request::profiled(who("eve"), at(20)).k(5);
     let explained = live.answer(&request, |snapshot, request| snapshot.explain(request, "mug").unwrap());
     assert!(matches!(explained.fate, Fate::Listed { position: 0, .. }), "{explained:?}");
+}
+
+#[test]
+fn who_withdraws_is_a_stranger_at_once_and_comes_back_whole() {
+    let live = open(LiveConfig::new(lineup()));
+    let bought = [("ann", "tea"), ("ann", "mug"), ("bob", "tea"), ("bob", "jam"), ("cat", "saw")];
+    let events: Vec<Event<'_>> = bought.iter().map(|(u, i)| event(u, i, EventKind::Purchase, 10)).collect();
+    live.record(&events, at(10), Durability::Disk).unwrap();
+    live.refresh(at(11), &Run::new(1)).unwrap();
+    let (hers, stranger) = (told(&live, "ann", 20), told(&live, "nobody", 20));
+    live.withdraw("ann").unwrap();
+    assert_eq!(told(&live, "ann", 20), stranger);
+    let recorded = live.record(&[event("ann", "saw", EventKind::View, 20)], at(20), Durability::Disk).unwrap();
+    assert_eq!((recorded.appended.accepted, recorded.appended.rejected.len()), (0, 1));
+    assert_eq!(told(&live, "ann", 20), stranger);
+    assert_eq!(live.export("ann").unwrap().events.len(), 2);
+    live.refresh(at(11), &Run::new(1)).unwrap();
+    assert!(live.recommender().snapshot().dataset().user("ann").is_none());
+    live.reinstate(who("ann")).unwrap();
+    assert!(told(&live, "ann", 20).iter().all(|r| r.0 != "tea"), "what she bought is known again at once");
+    live.refresh(at(11), &Run::new(1)).unwrap();
+    assert_eq!(told(&live, "ann", 20), hers);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Logs: every law for both, the one in memory being the slow twin of the other.
 
 use likewise::log::{Appended, Cursor, Durability, EventLog, LogError, MemoryLog, Replay, Retention, Scan};
+use likewise::source::RejectReason;
 use likewise::{
     Channel, Consented, Dataset, DatasetBuilder, Event, EventKind, Flow, KindSet, LawfulBasis, Shopper, Span, Timestamp,
 };
@@ -57,6 +58,8 @@ enum Step {
     Merge(u8, u8),
     Unmerge(u8),
     Erase(u8),
+    Restrict(u8),
+    Lift(u8),
     Expire(i64),
 }
 
@@ -75,6 +78,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0u8..5, 0u8..3).prop_map(|(from, into)| Step::Merge(from, into)),
         1 => (0u8..5).prop_map(Step::Unmerge),
         1 => (0u8..3).prop_map(Step::Erase),
+        1 => (0u8..3).prop_map(Step::Restrict),
+        1 => (0u8..3).prop_map(Step::Lift),
         1 => (0i64..60).prop_map(Step::Expire),
     ]
 }
@@ -103,6 +108,8 @@ fn take(log: &dyn EventLog, step: &Step, now: i64) -> String {
         }
         Step::Unmerge(from) => format!("{:?}", log.unmerge(shopper(*from)).map_err(|e| e.to_string())),
         Step::Erase(user) => format!("{:?}", log.erase(SHOPPERS[*user as usize]).unwrap()),
+        Step::Restrict(user) => format!("{:?}", log.restrict(SHOPPERS[*user as usize])),
+        Step::Lift(user) => format!("{:?}", log.lift(SHOPPERS[*user as usize])),
         Step::Expire(s) => {
             let retention = Retention::default().window(KindSet::of(&[EventKind::View]), Span::secs(20));
             format!("{:?}", log.expire(&retention, at(*s)).unwrap())
@@ -145,6 +152,36 @@ proptest! {
         prop_assert!(log.export(SHOPPERS[gone as usize]).unwrap().events.is_empty());
         prop_assert_eq!(format!("{:?}", dataset(&log)), format!("{:?}", dataset(&without)));
     }
+}
+
+#[test]
+fn who_withdrew_rests_until_the_restriction_is_lifted() {
+    let log = MemoryLog::default();
+    log.append(&[view("ann", "mug", 1), view("bob", "tea", 2), visit("phone", "saw", 3)], at(3), Durability::Os)
+        .unwrap();
+    log.merge(Shopper::Anonymous { session: "phone" }, who("ann")).unwrap();
+    let (before, epoch) = (said(&log, Scan::all()), log.state().unwrap().epoch);
+    log.restrict("ann").unwrap();
+    log.restrict("ann").unwrap();
+    assert_eq!(log.state().unwrap().epoch, epoch + 1);
+    assert_eq!(events(&log).len(), 1, "only bob");
+    assert!(dataset(&log).user("ann").is_none());
+    assert_eq!(log.export("ann").unwrap().events.len(), 2, "she may still see it");
+    assert_eq!(said(&log, Scan::all().even_restricted()), before);
+    let refused =
+        log.append(&[view("ann", "mug", 4), visit("phone", "mug", 4), view("bob", "mug", 4)], at(4), Durability::Os);
+    assert_eq!(refused.unwrap().rejected, [(0, RejectReason::Restricted), (1, RejectReason::Restricted)]);
+    // An account she had been merged into would go on without her.
+    log.merge(Shopper::Profiled(who("ann")), who("bob")).unwrap();
+    assert_eq!(events(&log).len(), 2);
+    log.unmerge(Shopper::Profiled(who("ann"))).unwrap();
+    log.lift("ann").unwrap();
+    assert_eq!(said(&log, Scan::all())[..3], before);
+    assert!(matches!(log.restrict(""), Err(LogError::BadId { .. })));
+    // Erasing leaves nothing behind, not even the wish to be left alone.
+    log.restrict("ann").unwrap();
+    log.erase("ann").unwrap();
+    assert_eq!(log.append(&[view("ann", "mug", 5)], at(5), Durability::Os).unwrap().accepted, 1);
 }
 
 #[test]
@@ -349,7 +386,7 @@ mod sqlite {
             std::fs::write(folder.0.join(name), file).unwrap();
         };
         patch("newer.db", 60, &7u32.to_be_bytes()); // user_version
-        assert!(matches!(open("newer.db"), LogError::Newer { found: 7, supported: 1, .. }), "{}", open("newer.db"));
+        assert!(matches!(open("newer.db"), LogError::Newer { found: 7, supported: 2, .. }), "{}", open("newer.db"));
         patch("foreign.db", 68, &9u32.to_be_bytes()); // application_id
         assert!(matches!(open("foreign.db"), LogError::Foreign { found: 9, .. }), "{}", open("foreign.db"));
     }

@@ -1,6 +1,6 @@
-//! Which identities belong to which account.
+//! Which identities belong to which account, and which profiles are to be left alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::LogError;
 use crate::consent::{Consented, LawfulBasis, Shopper};
@@ -34,9 +34,13 @@ impl Identity {
     }
 }
 
-/// Which identities belong to which account. A [log](super::EventLog) of your own keeps one of these.
+/// Which identities belong to which account, and which profiles are restricted. A [log](super::EventLog) of your own
+/// keeps one of these.
 #[derive(Clone, Debug, Default)]
-pub struct Aliases(BTreeMap<Identity, (Box<str>, LawfulBasis)>);
+pub struct Aliases {
+    merged: BTreeMap<Identity, (Box<str>, LawfulBasis)>,
+    restricted: BTreeSet<Box<str>>,
+}
 
 /// That an id is one.
 pub(crate) fn check_id(field: &'static str, id: &str) -> Result<(), LogError> {
@@ -45,22 +49,56 @@ pub(crate) fn check_id(field: &'static str, id: &str) -> Result<(), LogError> {
 
 impl Aliases {
     pub(crate) fn insert(&mut self, from: Identity, into: &str, basis: LawfulBasis) {
-        self.0.insert(from, (into.into(), basis));
+        self.merged.insert(from, (into.into(), basis));
     }
 
     /// Whom events of `shopper` belong to.
     #[must_use]
     pub fn resolve<'a>(&'a self, shopper: Shopper<'a>) -> Shopper<'a> {
-        if self.0.is_empty() {
+        if self.merged.is_empty() {
             return shopper;
         }
         let mut shopper = shopper;
         // No circles: `link` sees to that, and a file from elsewhere cannot hold us for longer than its length.
-        for _ in 0..=self.0.len() {
-            let Some((into, basis)) = self.0.get(&Identity::of(shopper)) else { break };
+        for _ in 0..=self.merged.len() {
+            let Some((into, basis)) = self.merged.get(&Identity::of(shopper)) else { break };
             shopper = Shopper::Profiled(Consented::new(into, *basis));
         }
         shopper
+    }
+
+    /// Whether events of `shopper` must rest: the profile, or one on the way to the account it belongs to, is
+    /// [restricted](super::EventLog::restrict).
+    #[must_use]
+    pub fn is_restricted(&self, shopper: Shopper<'_>) -> bool {
+        if self.restricted.is_empty() {
+            return false;
+        }
+        let mut shopper = shopper;
+        for _ in 0..=self.merged.len() {
+            if let Shopper::Profiled(who) = shopper
+                && self.restricted.contains(who.user())
+            {
+                return true;
+            }
+            let Some((into, basis)) = self.merged.get(&Identity::of(shopper)) else { break };
+            shopper = Shopper::Profiled(Consented::new(into, *basis));
+        }
+        false
+    }
+
+    /// Restricts a profile; whether it was not before.
+    ///
+    /// # Errors
+    /// As [`EventLog::restrict`](super::EventLog::restrict).
+    pub fn restrict(&mut self, user: &str) -> Result<bool, LogError> {
+        check_id("the user", user)?;
+        Ok(self.restricted.insert(user.into()))
+    }
+
+    /// Lifts the restriction of a profile; whether there was one.
+    pub fn lift(&mut self, user: &str) -> bool {
+        self.restricted.remove(user)
     }
 
     /// Notes `from → into`.
@@ -79,7 +117,7 @@ impl Aliases {
         let identity = Identity::of(from);
         check_id("the identity", &identity.key)?;
         check_id("the account", into.user())?;
-        if let Some((known, _)) = self.0.get(&identity) {
+        if let Some((known, _)) = self.merged.get(&identity) {
             return if **known == *into.user() {
                 Ok(false)
             } else {
@@ -98,7 +136,7 @@ impl Aliases {
     /// [`LogError::NotMerged`].
     pub fn unmerge(&mut self, from: Shopper<'_>) -> Result<(), LogError> {
         let identity = Identity::of(from);
-        match self.0.remove(&identity) {
+        match self.merged.remove(&identity) {
             Some(_) => Ok(()),
             None => Err(LogError::NotMerged { from: identity.key.into() }),
         }
@@ -110,7 +148,8 @@ impl Aliases {
         let mut at = 0;
         while let Some(account) = found.get(at).cloned() {
             if account.profiled == Space::Profile {
-                let merged = self.0.iter().filter(|(_, (into, _))| *into == account.key).map(|(from, _)| from.clone());
+                let merged =
+                    self.merged.iter().filter(|(_, (into, _))| *into == account.key).map(|(from, _)| from.clone());
                 let new: Vec<Identity> = merged.filter(|from| !found.contains(from)).collect();
                 found.extend(new);
             }
@@ -125,10 +164,13 @@ impl Aliases {
         identities.filter(|identity| identity.profiled == Space::Profile).map(|identity| identity.key).collect()
     }
 
-    /// Takes away the merges of these identities, also into another account.
+    /// Takes away the merges of these identities, also into another account, and their restrictions.
     pub(crate) fn forget(&mut self, identities: &[Identity]) {
         identities.iter().for_each(|identity| {
-            self.0.remove(identity);
+            self.merged.remove(identity);
+            if identity.profiled == Space::Profile {
+                self.restricted.remove(&identity.key);
+            }
         });
     }
 }

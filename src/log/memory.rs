@@ -9,7 +9,7 @@ use super::{Appended, Cursor, Durability, Erasure, EventLog, LogError, LogState,
 use crate::consent::{Consented, Shopper};
 use crate::dataset::vet;
 use crate::event::Event;
-use crate::source::Flow;
+use crate::source::{Flow, RejectReason};
 use crate::time::Timestamp;
 
 /// Events in memory. Every [`Durability`] is the same: nothing survives the process.
@@ -73,6 +73,10 @@ impl EventLog for MemoryLog {
                 appended.rejected.push((place, reason));
                 continue;
             }
+            if inner.aliases.is_restricted(event.shopper) {
+                appended.rejected.push((place, RejectReason::Restricted));
+                continue;
+            }
             if let Some(id) = event.id.filter(|id| !id.is_empty())
                 && !inner.ids.insert(id.into())
             {
@@ -95,9 +99,11 @@ impl EventLog for MemoryLog {
         for stored in &inner.events[first..] {
             let cursor = Cursor::new(stored.number);
             let mut event = stored.event.borrow();
+            let shown = scan.shows(&inner.aliases, event.shopper);
             event.shopper = inner.aliases.resolve(event.shopper);
             let wanted = scan.shopper.is_none_or(|user| Identity::of(event.shopper) == Identity::profile(user));
             if wanted
+                && shown
                 && scan.admits(&event, stored.received)
                 && sink(Logged { cursor, received: stored.received, event }) == Flow::Stop
             {
@@ -121,6 +127,18 @@ impl EventLog for MemoryLog {
         let mut inner = self.write();
         inner.aliases.unmerge(from)?;
         inner.epoch += 1;
+        Ok(())
+    }
+
+    fn restrict(&self, user: &str) -> Result<(), LogError> {
+        let mut inner = self.write();
+        inner.epoch += u64::from(inner.aliases.restrict(user)?);
+        Ok(())
+    }
+
+    fn lift(&self, user: &str) -> Result<(), LogError> {
+        let mut inner = self.write();
+        inner.epoch += u64::from(inner.aliases.lift(user));
         Ok(())
     }
 

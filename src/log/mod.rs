@@ -14,8 +14,11 @@
 //! *Erasure.* [`EventLog::erase`] takes away every event of a shopper under every merged identity, the identities
 //! themselves, and the event ids. It leaves no tombstone: an event that arrives later starts a new, empty profile.
 //!
-//! *Epoch.* Appending moves the end of the log; everything else that changes what a scan says (merge, unmerge, erase,
-//! expire) raises the epoch. Who reads on from a cursor must start anew when the epoch is another.
+//! *Restriction.* [`EventLog::restrict`] is for consent that was withdrawn without a wish to be erased (GDPR Art. 7(3) and
+//! 18): what is held stays for the shopper to see, but no dataset, model or list has it any more, and nothing is added.
+//!
+//! *Epoch.* Appending moves the end of the log; everything else that changes what a scan says (merge, unmerge,
+//! restrict, lift, erase, expire) raises the epoch. Who reads on from a cursor must start anew when the epoch is another.
 
 mod alias;
 mod error;
@@ -99,6 +102,7 @@ pub struct Scan<'a> {
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) retention: Option<(&'a Retention, Timestamp)>,
     pub(crate) shopper: Option<&'a str>,
+    pub(crate) restricted: bool,
 }
 
 impl<'a> Scan<'a> {
@@ -128,6 +132,17 @@ impl<'a> Scan<'a> {
     pub const fn of(mut self, user: &'a str) -> Self {
         self.shopper = Some(user);
         self
+    }
+
+    /// Also what is [restricted](EventLog::restrict): to show it to the shopper, or to move the log; never to learn from.
+    pub const fn even_restricted(mut self) -> Self {
+        self.restricted = true;
+        self
+    }
+
+    /// Whether events recorded under `shopper` are shown.
+    fn shows(&self, aliases: &Aliases, shopper: Shopper<'_>) -> bool {
+        self.restricted || !aliases.is_restricted(shopper)
     }
 
     /// Whether an event passes, but for the cursor and the shopper.
@@ -192,6 +207,20 @@ pub trait EventLog: Send + Sync {
     /// [`LogError::NotMerged`].
     fn unmerge(&self, from: Shopper<'_>) -> Result<(), LogError>;
 
+    /// Stops the use of a profile: from now on no scan shows what is held of it, under whatever identity, but one that
+    /// [asks](Scan::even_restricted) for that; events of it are refused with
+    /// [`RejectReason::Restricted`](crate::source::RejectReason::Restricted). Restricting twice is restricting once.
+    ///
+    /// # Errors
+    /// [`LogError`] when it could not be noted.
+    fn restrict(&self, user: &str) -> Result<(), LogError>;
+
+    /// Allows the use of a profile again, all that was held of it included.
+    ///
+    /// # Errors
+    /// [`LogError`] when it could not be noted.
+    fn lift(&self, user: &str) -> Result<(), LogError>;
+
     /// Takes away everything of a shopper: events under all identities merged into the profile, the merges, the ids. It
     /// cannot be undone, and what was erased is not readable from the files any more.
     ///
@@ -235,13 +264,13 @@ pub trait EventLog: Send + Sync {
     /// [`LogError`].
     fn state(&self) -> Result<LogState, LogError>;
 
-    /// Everything held about one profile, under all its identities. `O(log)` unless the log can do better.
+    /// Everything held about one profile, under all its identities, restricted or not. `O(log)` unless the log can do better.
     ///
     /// # Errors
     /// As [`scan`](EventLog::scan).
     fn export(&self, user: &str) -> Result<Export, LogError> {
         let mut export = Export { user: user.to_owned(), events: Vec::new() };
-        self.scan(Scan::all().of(user), &mut |logged| {
+        self.scan(Scan::all().of(user).even_restricted(), &mut |logged| {
             export.events.push(ExportedEvent::new(&logged));
             Flow::Continue
         })?;
@@ -269,6 +298,12 @@ macro_rules! forward {
             }
             fn unmerge(&self, from: Shopper<'_>) -> Result<(), LogError> {
                 (**self).unmerge(from)
+            }
+            fn restrict(&self, user: &str) -> Result<(), LogError> {
+                (**self).restrict(user)
+            }
+            fn lift(&self, user: &str) -> Result<(), LogError> {
+                (**self).lift(user)
             }
             fn erase(&self, user: &str) -> Result<Erasure, LogError> {
                 (**self).erase(user)

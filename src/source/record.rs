@@ -24,6 +24,9 @@ pub enum RejectReason {
         /// The field.
         field: &'static str,
     },
+    /// An event of a profile whose use is [restricted](crate::log::EventLog::restrict).
+    #[error("the shopper has withdrawn: record the event without the profile, or lift the restriction first")]
+    Restricted,
     /// A line with another number of fields than the header.
     #[error("the line has another number of fields than the header")]
     Ragged,

@@ -21,8 +21,8 @@
 //! | `quantity`, `value` | real | units; price of a unit or rating |
 //! | `session`, `channel`, `event_id`, `query` | text | |
 //!
-//! Table `merge` (`space`, `id`, `account`, `basis`) says which identity belongs to which account; table `log` holds the
-//! epoch and the number of events. Three questions for the `sqlite3` shell:
+//! Table `merge` (`space`, `id`, `account`, `basis`) says which identity belongs to which account, table `restriction`
+//! (`user`) whose profile must not be used; table `log` holds the epoch and the number of events. Three questions for the `sqlite3` shell:
 //!
 //! ```sql
 //! -- what sold best last week
@@ -181,6 +181,23 @@ impl EventLog for SqliteLog {
         })
     }
 
+    fn restrict(&self, user: &str) -> Result<(), LogError> {
+        check_id("the user", user)?;
+        self.writer()?.alone(|conn| {
+            match changed(conn, "INSERT OR IGNORE INTO restriction (user) VALUES (?1)", params![user])? {
+                0 => Ok(()),
+                _ => raise_epoch(conn),
+            }
+        })
+    }
+
+    fn lift(&self, user: &str) -> Result<(), LogError> {
+        self.writer()?.alone(|conn| match changed(conn, "DELETE FROM restriction WHERE user = ?1", params![user])? {
+            0 => Ok(()),
+            _ => raise_epoch(conn),
+        })
+    }
+
     fn erase(&self, user: &str) -> Result<Erasure, LogError> {
         check_id("the user", user)?;
         let mut writer = self.writer()?;
@@ -192,6 +209,9 @@ impl EventLog for SqliteLog {
                 let events = format!("DELETE FROM event WHERE {} = ?1", profiled.as_str());
                 changed(conn, &events, params![key])?;
                 changed(conn, "DELETE FROM merge WHERE space = ?1 AND id = ?2", params![profiled.as_str(), key])?;
+                if *profiled == Space::Profile {
+                    changed(conn, "DELETE FROM restriction WHERE user = ?1", params![key])?;
+                }
             }
             changed(conn, "UPDATE log SET events = events - ?1", params![erasure.events])?;
             raise_epoch(conn)?;

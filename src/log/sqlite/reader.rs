@@ -17,7 +17,7 @@ const COLUMNS: &str =
 /// So many identities are looked up one by one; for more the table is read.
 const LOOKUPS: usize = 400;
 
-/// The merges.
+/// The merges and restrictions.
 pub(super) fn aliases(conn: &Connection) -> Result<Aliases, LogError> {
     let read = || -> rusqlite::Result<Aliases> {
         let mut aliases = Aliases::default();
@@ -27,6 +27,11 @@ pub(super) fn aliases(conn: &Connection) -> Result<Aliases, LogError> {
             let profiled = if text(row, 0)? == "user" { Space::Profile } else { Space::Session };
             let from = Identity { profiled, key: text(row, 1)?.into() };
             aliases.insert(from, text(row, 2)?, basis(row, 3)?);
+        }
+        let mut restricted = conn.prepare_cached("SELECT user FROM restriction")?;
+        let mut rows = restricted.query([])?;
+        while let Some(row) = rows.next()? {
+            aliases.restrict(text(row, 0)?).map_err(|_| invalid(row, 0))?;
         }
         Ok(aliases)
     };
@@ -54,6 +59,9 @@ pub(super) fn scan(
         while let Some(row) = rows.next()? {
             let (cursor, received) = (Cursor::new(row.get(0)?), Timestamp::from_millis(row.get(1)?));
             let mut event = event(row)?;
+            if !scan.shows(&aliases, event.shopper) {
+                continue;
+            }
             event.shopper = aliases.resolve(event.shopper);
             let theirs = scan.shopper.is_none_or(|user| Identity::of(event.shopper) == Identity::profile(user));
             if theirs && scan.admits(&event, received) && sink(Logged { cursor, received, event }) == Flow::Stop {
@@ -135,7 +143,7 @@ pub(super) fn check(conn: &Connection) -> Result<(), LogError> {
         return Err(LogError::Damaged { reason: said });
     }
     let mut found = 0u64;
-    scan(conn, Scan::all(), &mut |_| {
+    scan(conn, Scan::all().even_restricted(), &mut |_| {
         found += 1;
         Flow::Continue
     })?;

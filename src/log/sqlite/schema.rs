@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 32;
 
 /// What brings a file from version `i` to `i + 1`.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE event (
   number   INTEGER PRIMARY KEY AUTOINCREMENT,  -- order of arrival, never used again
   received INTEGER NOT NULL,                   -- Unix milliseconds, the shop's clock
@@ -51,7 +52,11 @@ CREATE TABLE log (
   synced INTEGER NOT NULL
 );
 INSERT INTO log VALUES (1, 0, 0, 0);
-"];
+",
+    "
+CREATE TABLE restriction (user TEXT PRIMARY KEY) WITHOUT ROWID;
+",
+];
 
 /// What a connection may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

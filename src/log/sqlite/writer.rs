@@ -10,6 +10,7 @@ use super::failed;
 use crate::consent::Shopper;
 use crate::dataset::vet;
 use crate::event::Event;
+use crate::source::RejectReason;
 use crate::time::Timestamp;
 
 const INSERT: &str = "INSERT INTO event \
@@ -17,6 +18,9 @@ const INSERT: &str = "INSERT INTO event \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 /// Asked before an insert that could fail: a failed one would use up a number.
 const KNOWN: &str = "SELECT 1 FROM event WHERE event_id = ?1";
+
+/// Merges that are followed from one identity.
+const LINKS: usize = 1 << 16;
 
 /// Lost transactions whose reason is kept; their threads come for it at once.
 const REMEMBERED: usize = 1024;
@@ -86,9 +90,14 @@ impl Writer {
         {
             let mut known = self.conn.prepare_cached(KNOWN)?;
             let mut insert = self.conn.prepare_cached(INSERT)?;
+            let somebody_rests = self.conn.prepare_cached("SELECT 1 FROM restriction LIMIT 1")?.exists([])?;
             for (place, event) in batch.iter().enumerate() {
                 if let Err(reason) = vet(event) {
                     appended.rejected.push((place, reason));
+                    continue;
+                }
+                if somebody_rests && rests(&self.conn, event.shopper)? {
+                    appended.rejected.push((place, RejectReason::Restricted));
                     continue;
                 }
                 let id = event.id.filter(|id| !id.is_empty());
@@ -225,6 +234,28 @@ impl Writer {
         self.commit();
         &self.conn
     }
+}
+
+/// [`Aliases::is_restricted`](crate::log::Aliases::is_restricted) without reading all merges.
+fn rests(conn: &Connection, shopper: Shopper<'_>) -> rusqlite::Result<bool> {
+    use rusqlite::OptionalExtension;
+    let mut restricted = conn.prepare_cached("SELECT 1 FROM restriction WHERE user = ?1")?;
+    let mut merged = conn.prepare_cached("SELECT account FROM merge WHERE space = ?1 AND id = ?2")?;
+    let (mut space, mut id) = match shopper {
+        Shopper::Profiled(who) => ("user", Cow::Borrowed(who.user())),
+        Shopper::Anonymous { session } => ("visitor", Cow::Borrowed(session)),
+    };
+    // A file from elsewhere might hold a circle; an honest chain is a few links long.
+    for _ in 0..LINKS {
+        if space == "user" && restricted.exists([&*id])? {
+            return Ok(true);
+        }
+        let Some(account) = merged.query_row(params![space, &*id], |row| row.get::<_, String>(0)).optional()? else {
+            return Ok(false);
+        };
+        (space, id) = ("user", Cow::Owned(account));
+    }
+    Ok(false)
 }
 
 /// The number of the latest event ever kept.

@@ -20,7 +20,7 @@ pub(crate) use fresh::{Base, Fresh};
 
 use super::{Recommendations, Recommender, Request, RequestError, Snapshot, SnapshotError};
 use crate::catalog::Catalog;
-use crate::consent::{Consented, Shopper};
+use crate::consent::{Consented, LawfulBasis, Shopper};
 use crate::dataset::{DatasetError, EventWeights, MemoryReport};
 use crate::event::Event;
 use crate::ids::{Lineage, TooManyIds};
@@ -388,6 +388,34 @@ impl<L: EventLog> Live<L> {
         let until = self.log.state()?.epoch;
         profiles.iter().for_each(|profile| self.fresh.replace(profile, Vec::new(), until));
         Ok(erasure)
+    }
+
+    /// Stops the use of a shopper's profile, as when consent is withdrawn: from the next result on the shopper is a
+    /// stranger, nothing more is recorded of the profile, and after the next refresh no count or factor has it. What is
+    /// held stays in the log, for [`export`](Live::export), until it is [forgotten](Live::forget) or
+    /// [reinstated](Live::reinstate).
+    ///
+    /// # Errors
+    /// As [`EventLog::restrict`].
+    pub fn withdraw(&self, user: &str) -> Result<(), LiveError> {
+        let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
+        self.log.restrict(user)?;
+        *aliases = self.log.merges()?;
+        let until = self.log.state()?.epoch;
+        aliases.profiles(user).iter().for_each(|profile| self.fresh.replace(profile, Vec::new(), until));
+        // An account that this profile was merged into goes on without it.
+        self.reread(aliases.resolve(Shopper::Profiled(Consented::new(user, LawfulBasis::Consent))))
+    }
+
+    /// Allows the use of a profile again, with all that was held of it, from the next request on.
+    ///
+    /// # Errors
+    /// As [`EventLog::lift`].
+    pub fn reinstate(&self, who: Consented<'_>) -> Result<(), LiveError> {
+        let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
+        self.log.lift(who.user())?;
+        *aliases = self.log.merges()?;
+        self.reread(aliases.resolve(Shopper::Profiled(who)))
     }
 
     /// Everything held about a shopper.

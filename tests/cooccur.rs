@@ -77,16 +77,26 @@ fn recipes() -> impl Strategy<Value = CoOccurrenceParams> {
     ];
     let kinds = [(seen, seen), (seen, bought), (bought, bought), (any, bought), (any, any)];
     let weights = [PairWeight::Cosine, PairWeight::Jaccard, PairWeight::Lift, PairWeight::Llr, PairWeight::Conditional];
-    (any_of(kinds), any_of(orders), any_of(weights), any_of([PairUnit::Shopper, PairUnit::Session]), 2usize..8, 1u32..3)
-        .prop_map(move |((from, to), order, weight, unit, max_items, min_support)| CoOccurrenceParams {
-            unit,
-            from,
-            to,
-            order,
-            weight,
-            max_items,
-            min_support,
-            ..CoOccurrenceParams::default()
+    (
+        any_of(kinds),
+        any_of(orders),
+        any_of(weights),
+        any_of([PairUnit::Shopper, PairUnit::Session]),
+        2usize..8,
+        (1u32..3, 1u32..4),
+    )
+        .prop_map(move |((from, to), order, weight, unit, max_items, (min_support, min_shoppers))| {
+            CoOccurrenceParams {
+                unit,
+                from,
+                to,
+                order,
+                weight,
+                max_items,
+                min_support,
+                min_shoppers,
+                ..CoOccurrenceParams::default()
+            }
         })
 }
 
@@ -100,6 +110,8 @@ struct Slow {
     from: BTreeMap<u32, u32>,
     to: BTreeMap<u32, u32>,
     units: u32,
+    /// By how many rows each pair was met; not part of what a model tells.
+    rows: BTreeMap<(u32, u32), BTreeSet<u32>>,
 }
 
 fn slow(data: &Dataset, p: &CoOccurrenceParams) -> Slow {
@@ -114,7 +126,7 @@ fn slow(data: &Dataset, p: &CoOccurrenceParams) -> Slow {
         }
     }
     let mut slow = Slow { units: units.len() as u32, ..Slow::default() };
-    for events in units.values() {
+    for ((row, _), events) in &units {
         let items: BTreeSet<u32> = events.iter().map(|e| e.item.get()).collect();
         let latest = |item: u32| events.iter().filter(|e| e.item.get() == item).map(|e| e.at).max().unwrap();
         let mut items: Vec<u32> = items.into_iter().collect();
@@ -138,6 +150,7 @@ fn slow(data: &Dataset, p: &CoOccurrenceParams) -> Slow {
                 });
                 if met {
                     *slow.pairs.entry((a, b)).or_default() += 1;
+                    slow.rows.entry((a, b)).or_default().insert(*row);
                 }
             }
         }
@@ -165,11 +178,14 @@ proptest! {
         let data = data(&events);
         let model = fit(&p.clone().check().unwrap(), &data);
         let lists_only = fit(&CoOccurrenceParams { retain: Retain::ListsOnly, ..p.clone() }.check().unwrap(), &data);
-        let slow = slow(&data, &p);
+        let mut slow = slow(&data, &p);
+        let rows = std::mem::take(&mut slow.rows);
         prop_assert_eq!(&quick(&data, model.counts().unwrap()), &slow);
         for a in (0..data.n_items() as u32).map(i) {
             let mut list: Vec<Scored> = slow.pairs.iter()
-                .filter(|&(&(x, _), &n)| x == a.get() && n >= p.min_support)
+                .filter(|&(&(x, b), &n)| {
+                    x == a.get() && n >= p.min_support && rows[&(x, b)].len() >= p.min_shoppers as usize
+                })
                 .map(|(&(_, b), &n)| Scored {
                     item: i(b),
                     score: p.weight.shrunk(n, slow.from[&a.get()], slow.to[&b], slow.units, p.shrinkage) as f32,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lists::{Link, LinkRule, ListRule, Retain};
 use super::params::{not_empty, some_kind};
-use super::units::{PairOrder, PairRule, PairUnit};
+use super::units::{Count, PairOrder, PairRule, PairUnit};
 use super::{PairCounts, PairWeight};
 use crate::catalog::Shelf;
 use crate::dataset::{Delta, Extent, MemoryReport};
@@ -32,6 +32,7 @@ use crate::tune::{Axis, Over, Tunable};
 /// | `weight` | conditional | | how pairs are weighed |
 /// | `shrinkage` | 5 | 0 to 1e6 | draws pairs met in few baskets towards zero |
 /// | `min_support` | 3 | 1 to 1e9 | baskets a pair must be met in |
+/// | `min_shoppers` | 1 | 1 to 1e9 | shoppers a pair must be met by (k-anonymity) |
 /// | `min_lift` | 1 | 0 to 1e6 | how many times more often than by chance a pair must be met |
 /// | `neighbours` | 50 | 1 to 10000 | neighbours kept an item |
 /// | `max_items` | 200 | 2 to 100000 | of a past basket only the latest so many distinct items count |
@@ -51,6 +52,9 @@ pub struct FrequentlyBoughtTogetherParams {
     pub shrinkage: f32,
     /// Baskets a pair must be met in, `1..=1_000_000_000`.
     pub min_support: u32,
+    /// Shoppers a pair must be met by, `1..=1_000_000_000`, as
+    /// [`CoOccurrenceParams::min_shoppers`](super::CoOccurrenceParams::min_shoppers).
+    pub min_shoppers: u32,
     /// How many times more often than by chance a pair must be met, `0..=1_000_000`.
     pub min_lift: f32,
     /// Neighbours kept an item, `1..=10_000`.
@@ -70,6 +74,7 @@ impl Default for FrequentlyBoughtTogetherParams {
             weight: PairWeight::Conditional,
             shrinkage: 5.0,
             min_support: 3,
+            min_shoppers: 1,
             min_lift: 1.0,
             neighbours: 50,
             max_items: 200,
@@ -80,10 +85,22 @@ impl Default for FrequentlyBoughtTogetherParams {
 
 impl FrequentlyBoughtTogetherParams {
     fn rule(&self) -> LinkRule {
-        let Self { unit, kinds, max_items, weight, shrinkage, min_support, min_lift, neighbours, retain, .. } = *self;
+        let Self {
+            unit,
+            kinds,
+            max_items,
+            weight,
+            shrinkage,
+            min_support,
+            min_shoppers,
+            min_lift,
+            neighbours,
+            retain,
+            ..
+        } = *self;
         LinkRule {
-            pairs: PairRule { unit, from: kinds, to: kinds, order: PairOrder::Any, max_items },
-            lists: ListRule { weight, shrinkage, min_support, min_lift, neighbours },
+            pairs: PairRule { unit, from: kinds, to: kinds, order: PairOrder::Any, max_items, count: Count::Units },
+            lists: ListRule { weight, shrinkage, min_support, min_shoppers, min_lift, neighbours },
             retain,
         }
     }
@@ -98,6 +115,7 @@ impl Validate for FrequentlyBoughtTogetherParams {
             ParamSpec::typed("weight", "cosine, jaccard, lift, llr or conditional", "how pairs are weighed"),
             ParamSpec::real("shrinkage", 0.0, 1e6, "draws pairs met in few baskets towards zero"),
             ParamSpec::int("min_support", 1, 1_000_000_000, "baskets a pair must be met in"),
+            ParamSpec::int("min_shoppers", 1, 1_000_000_000, "shoppers a pair must be met by"),
             ParamSpec::real("min_lift", 0.0, 1e6, "how many times more often than by chance"),
             ParamSpec::int("neighbours", 1, 10_000, "neighbours kept an item"),
             ParamSpec::int("max_items", 2, 100_000, "latest distinct items of a basket that count"),
@@ -111,6 +129,7 @@ impl Validate for FrequentlyBoughtTogetherParams {
         some_kind("kinds", self.kinds)?;
         check_range::<Self>("shrinkage", self.shrinkage.into())?;
         check_range::<Self>("min_support", self.min_support.into())?;
+        check_range::<Self>("min_shoppers", self.min_shoppers.into())?;
         check_range::<Self>("min_lift", self.min_lift.into())?;
         check_range::<Self>("neighbours", self.neighbours as f64)?;
         check_range::<Self>("max_items", self.max_items as f64)

@@ -6,7 +6,7 @@
 //! (`max_items`, the latest), so that nobody who touches everything costs a square of it; the counts are those of the
 //! capped units, whoever counts them and when.
 
-use super::units::{PairOrder, PairRule, Units};
+use super::units::{Count, PairOrder, PairRule, Units};
 use crate::dataset::Dataset;
 use crate::ids::{ItemIdx, UserIdx};
 use crate::run::{Cancelled, Run};
@@ -228,6 +228,9 @@ impl<'r> Counter<'r> {
         self.count(item, tally);
         for &b in &tally.touched[..tally.n] {
             let count = std::mem::take(&mut tally.count[b.as_usize()]);
+            if let Some(row) = tally.rows.get_mut(b.as_usize()) {
+                *row = 0;
+            }
             if b != item {
                 take(b, count);
             }
@@ -237,9 +240,13 @@ impl<'r> Counter<'r> {
 
     fn count(&self, item: ItemIdx, tally: &mut Tally) {
         let Self { units, places, rule, .. } = self;
+        if rule.count == Count::Rows {
+            tally.rows.resize(tally.count.len(), 0);
+        }
         for &unit in places.units_of(item) {
             let (unit, others) = (unit as usize, units.to.items(unit as usize));
             match rule.order {
+                PairOrder::Any if rule.count == Count::Rows => tally.add_row(others, units.row(unit)),
                 PairOrder::Any => tally.add(others),
                 PairOrder::Then { within } => {
                     let Ok(a) = units.from.items(unit).binary_search(&item) else { continue };
@@ -248,7 +255,10 @@ impl<'r> Counter<'r> {
                         .iter()
                         .zip(units.to.entries(unit))
                         .filter(|&(&b, entry)| b != item && units.follows(a, entry, within))
-                        .for_each(|(&b, _)| tally.add(&[b]));
+                        .for_each(|(&b, _)| match rule.count {
+                            Count::Units => tally.add(&[b]),
+                            Count::Rows => tally.add_row(&[b], units.row(unit)),
+                        });
                 }
             }
         }
@@ -276,11 +286,22 @@ pub(super) struct Tally {
     /// The items touched in `..n`, and room for a unit more.
     touched: Vec<ItemIdx>,
     n: usize,
+    /// The row that counted each item last, plus 1; where rows are counted. A row's units are neighbours.
+    rows: Vec<u32>,
 }
 
 impl Tally {
     pub(super) fn new(n_items: usize) -> Self {
-        Self { count: vec![0; n_items], touched: Vec::new(), n: 0 }
+        Self { count: vec![0; n_items], touched: Vec::new(), n: 0, rows: Vec::new() }
+    }
+
+    /// Counts each of the `items` once more, unless `row` counted it before.
+    fn add_row(&mut self, items: &[ItemIdx], row: u32) {
+        for &item in items {
+            if std::mem::replace(&mut self.rows[item.as_usize()], row) != row {
+                self.add(&[item]);
+            }
+        }
     }
 
     /// Counts each of the distinct `items` once more, without a branch.

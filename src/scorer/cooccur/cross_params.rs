@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lists::{LinkRule, ListRule, Retain};
 use super::params::{not_empty, some_kind};
-use super::units::{PairOrder, PairRule, PairUnit};
+use super::units::{Count, PairOrder, PairRule, PairUnit};
 use super::weight::PairWeight;
 use crate::event::{EventKind, KindSet};
 use crate::params::{ParamError, ParamSpec, Validate, check_range};
@@ -57,6 +57,7 @@ impl Default for Indicator {
 /// | `indicators[..].weight` | 1 | 0 to 1e6 | what an indicator's votes count |
 /// | `indicators[..].shrinkage` | 0 | 0 to 1e6 | draws pairs met in few units towards zero |
 /// | `indicators[..].min_support` | 2 | 1 to 1e9 | units a pair must be met in |
+/// | `min_shoppers` | 1 | 1 to 1e9 | shoppers a pair must be met by (k-anonymity) |
 /// | `neighbours` | 50 | 1 to 10000 | neighbours kept an item and indicator |
 /// | `max_items` | 200 | 2 to 100000 | of a unit only the latest so many distinct items count |
 /// | `history` | 50 | 1 to 10000 | the shopper's latest distinct items that vote, an indicator |
@@ -74,6 +75,9 @@ pub struct CrossOccurrenceParams {
     pub target: KindSet,
     /// The behaviour that tells of it, 1 to 16 kinds of it.
     pub indicators: Vec<Indicator>,
+    /// Shoppers a pair must be met by, `1..=1_000_000_000`, as
+    /// [`CoOccurrenceParams::min_shoppers`](super::CoOccurrenceParams::min_shoppers).
+    pub min_shoppers: u32,
     /// Neighbours kept an item and indicator, `1..=10_000`.
     pub neighbours: usize,
     /// Of a unit only the latest so many distinct items count (of one indicator or the target), `2..=100_000`.
@@ -105,6 +109,7 @@ impl Default for CrossOccurrenceParams {
                 after(&[EventKind::AddToCart], 0.5),
                 after(&[EventKind::View, EventKind::Click], 0.25),
             ],
+            min_shoppers: 1,
             neighbours: 50,
             max_items: 200,
             history: 50,
@@ -117,11 +122,11 @@ impl Default for CrossOccurrenceParams {
 
 impl CrossOccurrenceParams {
     pub(super) fn rule(&self, indicator: &Indicator) -> LinkRule {
-        let Self { unit, target, neighbours, max_items, retain, .. } = *self;
+        let Self { unit, target, min_shoppers, neighbours, max_items, retain, .. } = *self;
         let Indicator { kinds, pair, order, shrinkage, min_support, .. } = *indicator;
         LinkRule {
-            pairs: PairRule { unit, from: kinds, to: target, order, max_items },
-            lists: ListRule { weight: pair, shrinkage, min_support, min_lift: 0.0, neighbours },
+            pairs: PairRule { unit, from: kinds, to: target, order, max_items, count: Count::Units },
+            lists: ListRule { weight: pair, shrinkage, min_support, min_shoppers, min_lift: 0.0, neighbours },
             retain,
         }
     }
@@ -138,6 +143,7 @@ impl Validate for CrossOccurrenceParams {
                 "1 to 16, each with at least one kind, weight and shrinkage from 0 to 1000000, min_support from 1",
                 "the behaviour that tells of the outcome",
             ),
+            ParamSpec::int("min_shoppers", 1, 1_000_000_000, "shoppers a pair must be met by"),
             ParamSpec::int("neighbours", 1, 10_000, "neighbours kept an item and indicator"),
             ParamSpec::int("max_items", 2, 100_000, "latest distinct items of a unit that count"),
             ParamSpec::int("history", 1, 10_000, "latest distinct items of the shopper that vote"),
@@ -157,6 +163,7 @@ impl Validate for CrossOccurrenceParams {
         for (i, indicator) in self.indicators.iter().enumerate() {
             indicator.validate(&format!("indicators[{i}]"))?;
         }
+        check_range::<Self>("min_shoppers", self.min_shoppers.into())?;
         check_range::<Self>("neighbours", self.neighbours as f64)?;
         check_range::<Self>("max_items", self.max_items as f64)?;
         check_range::<Self>("history", self.history as f64)?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::count::{Alone, Counter, PairCounts, Tally};
-use super::units::PairRule;
+use super::units::{Count, PairRule, PairUnit};
 use super::weight::PairWeight;
 use crate::dataset::{Dataset, Delta, Extent, MemoryReport};
 use crate::ids::{ItemIdx, UserIdx};
@@ -29,6 +29,8 @@ pub(super) struct ListRule {
     pub(super) weight: PairWeight,
     pub(super) shrinkage: f32,
     pub(super) min_support: u32,
+    /// Shoppers a pair must have been met by.
+    pub(super) min_shoppers: u32,
     /// 0 for any.
     pub(super) min_lift: f32,
     pub(super) neighbours: usize,
@@ -65,6 +67,20 @@ pub(super) struct LinkRule {
     pub(super) retain: Retain,
 }
 
+impl LinkRule {
+    /// The rule by which the shoppers of a pair are counted, where that says more than its units do.
+    fn shoppers(&self) -> Option<PairRule> {
+        let apart = self.lists.min_shoppers > 1 && self.pairs.unit != PairUnit::Shopper;
+        apart.then_some(PairRule { count: Count::Rows, ..self.pairs })
+    }
+
+    /// How the lists are made; a pair's units are its shoppers where a unit is one.
+    fn listing(&self) -> ListRule {
+        let shoppers = if self.pairs.unit == PairUnit::Shopper { self.lists.min_shoppers } else { 0 };
+        ListRule { min_support: self.lists.min_support.max(shoppers), ..self.lists }
+    }
+}
+
 /// One kind of pair, fitted: what every scorer of the family is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Link {
@@ -73,6 +89,8 @@ pub(super) struct Link {
     n_events: usize,
     lists: Neighbours,
     counts: Option<PairCounts>,
+    /// By how many shoppers each pair was met, if the rule asks and units do not say.
+    shoppers: Option<PairCounts>,
 }
 
 impl Link {
@@ -80,30 +98,54 @@ impl Link {
         let rows: Vec<UserIdx> = (0..data.n_rows() as u32).map(UserIdx::new).collect();
         if rule.retain == Retain::Counts {
             let counts = PairCounts::of(data, &rows, &rule.pairs, run)?;
-            return Self::list(rule, data, counts, run);
+            let by_shopper = |pairs: PairRule| PairCounts::of(data, &rows, &pairs, run);
+            let shoppers = rule.shoppers().map(by_shopper).transpose()?;
+            return Self::list(rule, data, counts, shoppers, run);
         }
         // Listed as they are counted: the pairs of a row are gone with it.
         let counter = Counter::new(data, &rows, &rule.pairs, run)?;
-        let lister = Lister { alone: &counter.alone, rule: rule.lists };
+        let by_shopper = rule.shoppers();
+        let shoppers = by_shopper.as_ref().map(|pairs| Counter::new(data, &rows, pairs, run)).transpose()?;
+        let lister = Lister { alone: &counter.alone, rule: rule.listing() };
         let n_items = data.n_items();
-        let scratch = || (Tally::new(n_items), Best::default());
-        let lists = Neighbours::build(n_items, run, scratch, |(tally, best), a, row| {
+        let scratch = || (Tally::new(n_items), Tally::new(n_items), Vec::new(), Best::default());
+        let lists = Neighbours::build(n_items, run, scratch, |(tally, others, few, best), a, row| {
             best.reset(rule.lists.neighbours);
-            counter.row(a, tally, |b, n_ab| lister.offer(a, b, n_ab, best));
+            few.clear();
+            if let Some(shoppers) = &shoppers {
+                shoppers.row(a, others, |b, n| {
+                    if n < rule.lists.min_shoppers {
+                        few.push(b);
+                    }
+                });
+                few.sort_unstable();
+            }
+            counter.row(a, tally, |b, n_ab| {
+                if few.binary_search(&b).is_err() {
+                    lister.offer(a, b, n_ab, best);
+                }
+            });
             row.extend(best.sorted());
         })?;
-        Ok(Self { rule, extent: data.extent(), n_events: data.n_events(), lists, counts: None })
+        Ok(Self { rule, extent: data.extent(), n_events: data.n_events(), lists, counts: None, shoppers: None })
     }
 
-    fn list(rule: LinkRule, data: &Dataset, counts: PairCounts, run: &Run<'_>) -> Result<Self, Cancelled> {
+    fn list(
+        rule: LinkRule,
+        data: &Dataset,
+        counts: PairCounts,
+        shoppers: Option<PairCounts>,
+        run: &Run<'_>,
+    ) -> Result<Self, Cancelled> {
         let alone = counts.alone();
-        let lister = Lister { alone: &alone, rule: rule.lists };
+        let lister = Lister { alone: &alone, rule: rule.listing() };
+        let enough = |a, b| shoppers.as_ref().is_none_or(|shoppers| shoppers.pair(a, b) >= rule.lists.min_shoppers);
         let lists = Neighbours::build(counts.n_items(), run, Best::default, |best, a, row| {
             best.reset(rule.lists.neighbours);
-            counts.row(a).for_each(|(b, n_ab)| lister.offer(a, b, n_ab, best));
+            counts.row(a).filter(|&(b, _)| enough(a, b)).for_each(|(b, n_ab)| lister.offer(a, b, n_ab, best));
             row.extend(best.sorted());
         })?;
-        Ok(Self { rule, extent: data.extent(), n_events: data.n_events(), lists, counts: Some(counts) })
+        Ok(Self { rule, extent: data.extent(), n_events: data.n_events(), lists, counts: Some(counts), shoppers })
     }
 
     /// What [`fit`](Self::fit) on `delta.data()` gives, by counting only the shoppers that changed, if this was fitted
@@ -115,10 +157,18 @@ impl Link {
             && self.n_events == base.n_events()
             && let Some(counts) = &self.counts
         {
-            let old = PairCounts::of(base, delta.rows(), &rule.pairs, run)?;
-            let new = PairCounts::of(data, delta.rows(), &rule.pairs, run)?;
-            if let Some(counts) = counts.patched(&old, &new) {
-                return Self::list(rule, data, counts, run);
+            let patched = |counts: &PairCounts, pairs: &PairRule| {
+                let old = PairCounts::of(base, delta.rows(), pairs, run)?;
+                let new = PairCounts::of(data, delta.rows(), pairs, run)?;
+                Ok::<_, Cancelled>(counts.patched(&old, &new))
+            };
+            let shoppers = match (&self.shoppers, rule.shoppers()) {
+                (Some(shoppers), Some(pairs)) => patched(shoppers, &pairs)?.map(Some),
+                (None, None) => Some(None),
+                _ => None,
+            };
+            if let (Some(counts), Some(shoppers)) = (patched(counts, &rule.pairs)?, shoppers) {
+                return Self::list(rule, data, counts, shoppers, run);
             }
         }
         Self::fit(rule, data, run)
@@ -151,6 +201,6 @@ impl Link {
     pub(super) fn memory_report(&self) -> MemoryReport {
         MemoryReport::default()
             .with("neighbour lists", self.lists.heap_bytes())
-            .with("pair counts", self.counts.as_ref().map_or(0, PairCounts::heap_bytes))
+            .with("pair counts", self.counts.iter().chain(&self.shoppers).map(PairCounts::heap_bytes).sum())
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::lists::{LinkRule, ListRule, Retain};
-use super::units::{PairOrder, PairRule, PairUnit};
+use super::units::{Count, PairOrder, PairRule, PairUnit};
 use super::weight::PairWeight;
 use crate::event::{EventKind, KindSet};
 use crate::params::{ParamError, ParamSpec, Validate, check_range};
@@ -23,6 +23,7 @@ use crate::tune::{Axis, DAY, Over, Tunable};
 /// | `weight` | cosine | | how pairs are weighed |
 /// | `shrinkage` | 10 | 0 to 1e6 | draws pairs met in few units towards zero |
 /// | `min_support` | 2 | 1 to 1e9 | units a pair must be met in |
+/// | `min_shoppers` | 1 | 1 to 1e9 | shoppers a pair must be met by (k-anonymity) |
 /// | `neighbours` | 50 | 1 to 10000 | neighbours kept an item |
 /// | `max_items` | 200 | 2 to 100000 | of a unit only the latest so many distinct items count |
 /// | `history` | 50 | 1 to 10000 | the shopper's latest distinct items that vote |
@@ -48,6 +49,10 @@ pub struct CoOccurrenceParams {
     pub shrinkage: f32,
     /// Units a pair must be met in, `1..=1_000_000_000`.
     pub min_support: u32,
+    /// Shoppers a pair must be met by, `1..=1_000_000_000`: with `k` of them, no list, score or reason rests on a pair that
+    /// fewer than `k` shoppers made (k-anonymity of the evidence; Sweeney 2002). An anonymous visit counts as a shopper of
+    /// its own. Above 1, and where a unit is less than a shopper, pairs are counted twice.
+    pub min_shoppers: u32,
     /// Neighbours kept an item, `1..=10_000`.
     pub neighbours: usize,
     /// Of a unit only the latest so many distinct items count, `2..=100_000`: a unit costs its square. Which are the
@@ -83,6 +88,7 @@ impl CoOccurrenceParams {
             weight: PairWeight::Cosine,
             shrinkage: 10.0,
             min_support: 2,
+            min_shoppers: 1,
             neighbours: 50,
             max_items: 200,
             history: 50,
@@ -120,10 +126,23 @@ impl CoOccurrenceParams {
     }
 
     pub(super) fn rule(&self) -> LinkRule {
-        let Self { unit, from, to, order, max_items, weight, shrinkage, min_support, neighbours, retain, .. } = *self;
+        let Self {
+            unit,
+            from,
+            to,
+            order,
+            max_items,
+            weight,
+            shrinkage,
+            min_support,
+            min_shoppers,
+            neighbours,
+            retain,
+            ..
+        } = *self;
         LinkRule {
-            pairs: PairRule { unit, from, to, order, max_items },
-            lists: ListRule { weight, shrinkage, min_support, min_lift: 0.0, neighbours },
+            pairs: PairRule { unit, from, to, order, max_items, count: Count::Units },
+            lists: ListRule { weight, shrinkage, min_support, min_shoppers, min_lift: 0.0, neighbours },
             retain,
         }
     }
@@ -140,6 +159,7 @@ impl Validate for CoOccurrenceParams {
             ParamSpec::typed("weight", "cosine, jaccard, lift, llr or conditional", "how pairs are weighed"),
             ParamSpec::real("shrinkage", 0.0, 1e6, "draws pairs met in few units towards zero"),
             ParamSpec::int("min_support", 1, 1_000_000_000, "units a pair must be met in"),
+            ParamSpec::int("min_shoppers", 1, 1_000_000_000, "shoppers a pair must be met by"),
             ParamSpec::int("neighbours", 1, 10_000, "neighbours kept an item"),
             ParamSpec::int("max_items", 2, 100_000, "latest distinct items of a unit that count"),
             ParamSpec::int("history", 1, 10_000, "latest distinct items of the shopper that vote"),
@@ -156,6 +176,7 @@ impl Validate for CoOccurrenceParams {
         some_kind("to", self.to)?;
         check_range::<Self>("shrinkage", self.shrinkage.into())?;
         check_range::<Self>("min_support", self.min_support.into())?;
+        check_range::<Self>("min_shoppers", self.min_shoppers.into())?;
         check_range::<Self>("neighbours", self.neighbours as f64)?;
         check_range::<Self>("max_items", self.max_items as f64)?;
         check_range::<Self>("history", self.history as f64)?;

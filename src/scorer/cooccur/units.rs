@@ -48,6 +48,17 @@ pub(super) struct PairRule {
     pub(super) order: PairOrder,
     /// Only this many items of a unit count, the latest touched.
     pub(super) max_items: usize,
+    pub(super) count: Count,
+}
+
+/// What a pair is counted in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Count {
+    /// The units it was met in.
+    #[default]
+    Units,
+    /// The rows that have such a unit: shoppers, and anonymous visits.
+    Rows,
 }
 
 /// Units, each with the items that count as the first and as the second of a pair.
@@ -55,6 +66,8 @@ pub(super) struct PairRule {
 pub(super) struct Units {
     pub(super) from: Side,
     pub(super) to: Side,
+    /// The row of each unit, plus 1; kept only where rows are counted.
+    row: Vec<u32>,
 }
 
 /// The items of each unit that were touched by some kinds, ascending: an entry each. Four bytes an entry, and where
@@ -99,6 +112,7 @@ impl Units {
             let block = block?;
             all.from.append(&block.from);
             all.to.append(&block.to);
+            all.row.extend_from_slice(&block.row);
         }
         Ok(all)
     }
@@ -120,6 +134,9 @@ impl Units {
         meetings.sort_unstable();
         for unit in meetings.chunk_by(|x, y| x.unit == y.unit) {
             self.add_unit(unit, rule);
+            if rule.count == Count::Rows {
+                self.row.push(row.get() + 1);
+            }
         }
     }
 
@@ -135,6 +152,11 @@ impl Units {
 
     pub(super) fn len(&self) -> usize {
         self.from.ends.len()
+    }
+
+    /// The row of a unit, plus 1, where rows are counted; 0 where units are.
+    pub(super) fn row(&self, unit: usize) -> u32 {
+        self.row.get(unit).copied().unwrap_or(0)
     }
 
     /// Whether second entry `b` follows first entry `a` of the same unit as [`PairOrder::Then`] has it.

@@ -105,6 +105,7 @@ mod run;
 mod time;
 
 pub mod catalog;
+pub mod customer;
 pub mod dataset;
 pub mod evaluate;
 pub mod log;
@@ -159,10 +160,10 @@ pub use scorer::{
 #[cfg(feature = "linalg")]
 pub use scorer::{EaseParams, Keep};
 pub use serve::{
-    Answer, BatchError, BatchReport, Contribution, Effect, English, Explained, Fate, Ignored, Lineup, Live, LiveConfig,
-    LiveError, LiveReport, Placement, Recommendation, Recommendations, Recommender, Recorded, Refit, Refreshed,
-    Renderer, Request, RequestError, RuleApplied, SessionEvent, Shard, ShardError, Snapshot, SnapshotError, Source,
-    Stage, StageReport, merge_shards,
+    Answer, BatchError, BatchReport, Because, Contribution, Effect, English, Explained, Fate, Ignored, Lineup, Live,
+    LiveConfig, LiveError, LiveReport, Otherwise, Placement, Recommendation, Recommendations, Recommender, Recorded,
+    Refit, Refreshed, Renderer, Request, RequestError, RuleApplied, SessionEvent, Shard, ShardError, Snapshot,
+    SnapshotError, Source, Stage, StageReport, Why, merge_shards,
 };
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use source::{Block, BlockParser, BlockSource, Columns, Fields, NegativeQuantity, SourceError, TimeFormat};

@@ -178,6 +178,20 @@ fn the_very_next_request_filters_and_folds_in() {
     let request = Request::profiled(who("eve"), at(20)).k(5);
     let explained = live.answer(&request, |snapshot, request| snapshot.explain(request, "mug").unwrap());
     assert!(matches!(explained.fate, Fate::Listed { position: 0, .. }), "{explained:?}");
+    // And told in terms of what she did.
+    let whys = live.why(&request).unwrap();
+    let listed = live.recommend(&request).unwrap();
+    assert_eq!(whys.len(), listed.iter().count());
+    for (why, item) in whys.iter().zip(listed.iter()) {
+        assert_eq!((&*why.item, why.score), (item.id(), item.score()));
+        let parts = why.because.iter().map(|b| b.value).chain(why.otherwise.iter().map(|o| o.value));
+        let sum: f32 = parts.sum();
+        assert!((sum - why.score).abs() <= 1e-4 * why.score.abs().max(1.0), "{why:?}");
+    }
+    assert_eq!(whys[0].because[0].item, "tea");
+    assert_eq!(whys[0].because[0].events, [(EventKind::Purchase, at(20))]);
+    let text = whys[0].text(&|id| format!("the {id}"));
+    assert!(text.starts_with("the mug: because you bought the tea on 1970-01-01"), "{text}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod resolve;
 mod result;
 mod shard;
 mod snapshot;
+mod why;
 
 pub use batch::{Answer, BatchError, BatchReport};
 pub use explain::{Explained, Fate};
@@ -20,6 +21,7 @@ pub use request::{Request, RequestError, SessionEvent};
 pub use result::{Contribution, Ignored, Recommendation, Recommendations, Source};
 pub use shard::{Shard, ShardError, merge_shards};
 pub use snapshot::{Snapshot, SnapshotError};
+pub use why::{Because, Otherwise, Why};
 
 pub(crate) use resolve::append_profile;
 

@@ -18,7 +18,7 @@ pub use lineup::{Lineup, Refit};
 
 pub(crate) use fresh::{Base, Fresh};
 
-use super::{Recommendations, Recommender, Request, RequestError, Snapshot, SnapshotError};
+use super::{Recommendations, Recommender, Request, RequestError, Snapshot, SnapshotError, Why};
 use crate::catalog::Catalog;
 use crate::consent::{Consented, LawfulBasis, Shopper};
 use crate::dataset::{DatasetError, EventWeights, MemoryReport};
@@ -416,6 +416,14 @@ impl<L: EventLog> Live<L> {
         self.log.lift(who.user())?;
         *aliases = self.log.merges()?;
         self.reread(aliases.resolve(Shopper::Profiled(who)))
+    }
+
+    /// Which things a shopper did make the list that answers `request`, the fresh ones included.
+    ///
+    /// # Errors
+    /// As [`Snapshot::why`].
+    pub fn why(&self, request: &Request<'_>) -> Result<Vec<Why>, RequestError> {
+        self.answer(request, Snapshot::why)
     }
 
     /// Everything held about a shopper.

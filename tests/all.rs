@@ -43,6 +43,7 @@ mod session;
 mod session_rules;
 mod source;
 mod spectral;
+mod stall;
 mod testing;
 mod transition;
 mod trending;

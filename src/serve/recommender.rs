@@ -1,6 +1,6 @@
 //! The handle an application keeps: it swaps snapshots, and a reader never waits for a fit.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::request::{Request, RequestError};
 use super::result::Recommendations;
@@ -11,7 +11,9 @@ use crate::scorer::Workspace;
 ///
 /// Readers hold the lock for one reference-count increment, the publisher for one pointer store: a fit happens outside.
 /// A lock-free swap was left out on purpose: at a million reads a second the lock is not what costs, and the one
-/// place that would change is this file.
+/// place that would change is this file. Nor does a reader free what was replaced, which may be gigabytes: the publisher
+/// keeps it until its last reader has gone, and frees it when it publishes again or is asked to
+/// [tidy](Recommender::tidy).
 ///
 /// # Example
 /// ```
@@ -30,13 +32,15 @@ use crate::scorer::Workspace;
 #[derive(Clone, Debug)]
 pub struct Recommender {
     current: Arc<RwLock<Snapshot>>,
+    /// Replaced, and perhaps still read.
+    retired: Arc<Mutex<Vec<Snapshot>>>,
 }
 
 impl Recommender {
     /// A handle to `first`, as generation 1.
     #[must_use]
     pub fn new(first: Snapshot) -> Self {
-        Self { current: Arc::new(RwLock::new(first.with_generation(1))) }
+        Self { current: Arc::new(RwLock::new(first.with_generation(1))), retired: Arc::default() }
     }
 
     /// The snapshot of this moment. Take one a request (or one a page of requests) and keep to it.
@@ -55,10 +59,22 @@ impl Recommender {
             if current.generation() + 1 == generation {
                 let last = std::mem::replace(&mut *current, numbered);
                 drop(current);
-                drop(last); // may free a whole dataset: no reader waits for that
+                self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(last);
+                self.tidy();
                 return generation;
             }
         }
+    }
+
+    /// Frees the replaced snapshots that nobody reads any more, on this thread; how many are still read.
+    pub fn tidy(&self) -> usize {
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read, free): (Vec<_>, Vec<_>) = retired.drain(..).partition(Snapshot::is_shared);
+        let left = read.len();
+        *retired = read;
+        drop(retired);
+        drop(free); // may take a while: no lock is held
+        left
     }
 
     /// Answers a request from the snapshot of this moment.

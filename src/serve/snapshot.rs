@@ -268,6 +268,11 @@ impl Snapshot {
     }
 
     /// Resolves and ranks; the list is in the scratch.
+    /// Whether anybody else holds it.
+    pub(super) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.inner) > 1
+    }
+
     pub(crate) fn run(
         &self,
         request: &Request<'_>,

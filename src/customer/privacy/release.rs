@@ -220,3 +220,91 @@ impl Noise {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consent::{Consented, LawfulBasis, Shopper};
+    use crate::dataset::DatasetBuilder;
+    use crate::event::{Event, EventKind};
+    use crate::kernel::rng::SplitMix64;
+    use crate::time::Timestamp;
+    use proptest::prelude::*;
+
+    const ITEMS: [&str; 5] = ["mug", "tea", "saw", "hat", "pen"];
+
+    fn data(events: &[(u8, u8, bool)]) -> Dataset {
+        let mut shop = DatasetBuilder::default();
+        for (second, &(user, item, bought)) in events.iter().enumerate() {
+            let id = format!("u{user}");
+            let who = Shopper::Profiled(Consented::new(&id, LawfulBasis::Contract));
+            let kind = if bought { EventKind::Purchase } else { EventKind::Impression };
+            let item = ITEMS[item as usize % ITEMS.len()];
+            shop.push(&Event::new(who, item, kind, Timestamp::from_secs(second as i64))).unwrap();
+        }
+        shop.finish().unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        /// What the noise is made for: one shopper more or less changes at most `max_items` counts, each by one.
+        #[test]
+        fn one_shopper_changes_no_more_than_the_bound(
+            events in prop::collection::vec((0u8..6, 0u8..5, any::<bool>()), 0..60),
+            gone in 0u8..6,
+            max_items in 1u32..4,
+        ) {
+            let recipe = CountRelease { max_items, ..CountRelease::default() }.check().unwrap();
+            let without: Vec<_> = events.iter().copied().filter(|e| e.0 != gone).collect();
+            let (with, without) = (recipe.count(&data(&events), &ITEMS), recipe.count(&data(&without), &ITEMS));
+            let changed: Vec<i64> = with.iter().zip(&without).map(|(a, b)| a - b).filter(|d| *d != 0).collect();
+            prop_assert!(changed.iter().all(|&d| d == 1) && changed.len() <= max_items as usize, "{changed:?}");
+            // And nobody is left out without need.
+            if max_items >= 3 {
+                let all: std::collections::BTreeSet<_> = events.iter().filter(|e| e.2).map(|e| (e.0, e.1)).collect();
+                let of_few = (0..6).all(|user| all.iter().filter(|pair| pair.0 == user).count() <= 3);
+                prop_assert!(!of_few || with.iter().sum::<i64>() == all.len() as i64);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_the_noise_is_so() {
+        for mechanism in [Mechanism::Laplace { epsilon: 0.7 }, Mechanism::Gaussian { rho: 0.05 }] {
+            let recipe = CountRelease { mechanism, max_items: 2, ..CountRelease::default() }.check().unwrap();
+            let names: Vec<String> = (0..4000).map(|n| format!("i{n}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let mut ledger = Ledger::new(50.0, 1e-6).unwrap();
+            let mut rng = SplitMix64::new(5);
+            let release = recipe.release(&data(&[]), &names, &mut ledger, &mut || rng.next()).unwrap();
+            let n = release.counts.len() as f64;
+            let mean = release.counts.iter().map(|c| c.1 as f64).sum::<f64>() / n;
+            let std = (release.counts.iter().map(|c| (c.1 as f64).powi(2)).sum::<f64>() / n).sqrt();
+            assert!(mean.abs() < 4.0 * release.noise_std / n.sqrt(), "{mechanism:?}: mean {mean}");
+            assert!((std / release.noise_std - 1.0).abs() < 0.08, "{mechanism:?}: {std} {}", release.noise_std);
+            let off = release.counts.iter().filter(|c| c.1.unsigned_abs() > release.within_95).count();
+            assert!(off as f64 / n <= 0.06, "{mechanism:?}: {off} beyond {}", release.within_95);
+            assert!(off as f64 / n >= 0.02, "{mechanism:?}: {off} beyond {}", release.within_95);
+        }
+    }
+
+    #[test]
+    fn nothing_is_paid_or_drawn_for_what_is_refused() {
+        let recipe = CountRelease::default().check().unwrap();
+        let mut ledger = Ledger::new(0.6, 0.0).unwrap();
+        let mut never = || -> u64 { unreachable!("no bit is drawn") };
+        let twice = recipe.release(&data(&[]), &["mug", "tea", "mug"], &mut ledger, &mut never);
+        assert_eq!(twice.unwrap_err(), PrivacyError::Twice { item: "mug".to_owned() });
+        ledger.pay(Loss::Pure { epsilon: 0.5 }).unwrap();
+        let broke = recipe.release(&data(&[]), &["mug"], &mut ledger, &mut never);
+        assert!(matches!(broke, Err(PrivacyError::Ledger(LedgerError::Exhausted { .. }))));
+        assert_eq!(ledger.spent(), 0.5);
+        let bad = |recipe: CountRelease| recipe.check().unwrap_err().to_string();
+        let laplace = Mechanism::Laplace { epsilon: 0.0 };
+        assert!(
+            bad(CountRelease { mechanism: laplace, ..CountRelease::default() }).contains("mechanism.laplace.epsilon")
+        );
+        assert!(bad(CountRelease { max_items: 0, ..CountRelease::default() }).contains("max_items"));
+    }
+}

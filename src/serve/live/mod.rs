@@ -302,6 +302,7 @@ impl<L: EventLog> Live<L> {
         let covers = next.snapshot.covers();
         let generation = self.recommender.publish(next.snapshot);
         self.fresh.settle(covers, learning.epoch());
+        self.recommender.tidy();
         Ok(Refreshed { generation, covers, events: next.events, models: next.models, expired })
     }
 

@@ -7,6 +7,8 @@
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::persist::{Loader, PersistError, Portable, Saver};
+
 /// The longest key, in bytes, that is accepted as a shopper, item, session or attribute id.
 ///
 /// Longer keys are rejected as a record with [`RejectReason::IdTooLong`](crate::RejectReason::IdTooLong): a key of
@@ -17,7 +19,9 @@ macro_rules! dense_index {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(bytemuck::Pod, bytemuck::Zeroable)]
         #[serde(transparent)]
+        #[repr(transparent)]
         pub struct $name(u32);
 
         impl $name {
@@ -361,6 +365,75 @@ impl ShopperMap {
         self.profiled.shrink();
         self.anonymous.shrink();
         self.is_profiled.shrink_to_fit();
+    }
+}
+
+impl Portable for KeyArena {
+    fn save(&self, out: &mut Saver<'_>) -> Result<(), PersistError> {
+        out.column("bytes", self.bytes.as_bytes())?;
+        out.column("ends", &self.ends)
+    }
+
+    fn load(from: &Loader<'_>) -> Result<Self, PersistError> {
+        let (bytes, ends): (Vec<u8>, Vec<u64>) = (from.part("bytes")?, from.part("ends")?);
+        let bytes = String::from_utf8(bytes).map_err(|_| from.unsound("holds keys that are no UTF-8"))?;
+        if ends.len() > MAX_IDS as usize {
+            return Err(from.unsound("holds more keys than there are numbers"));
+        }
+        // Always checked: a key is cut out at these places without another look.
+        let cut = |&end: &u64| usize::try_from(end).is_ok_and(|end| bytes.is_char_boundary(end));
+        let sound = ends.is_sorted() && ends.iter().all(cut) && ends.last().map_or(0, |&end| end) == bytes.len() as u64;
+        if sound { Ok(Self { bytes, ends }) } else { Err(from.unsound("ends keys where none ends")) }
+    }
+}
+
+impl KeyTable {
+    /// Of the keys that `wanted` names, which must be distinct; `None` if they are not.
+    fn of(arena: &KeyArena, wanted: impl Iterator<Item = usize> + Clone) -> Option<Self> {
+        let mut table = HashTable::with_capacity(wanted.clone().count());
+        for index in wanted {
+            let key = arena.get(index)?;
+            let start = index.checked_sub(1).map_or(0, |before| arena.ends[before]);
+            let hash = Self::hash(key);
+            let spread = Entry::spread(hash);
+            if table.find(spread, |entry: &Entry| entry.is(hash, key, arena)).is_some() {
+                return None;
+            }
+            table.insert_unique(spread, Entry::new(hash, index as u32, start, key.len()), |e| Entry::spread(e.hash));
+        }
+        Some(Self(table))
+    }
+}
+
+impl Portable for IdMap {
+    fn save(&self, out: &mut Saver<'_>) -> Result<(), PersistError> {
+        self.arena.save(out)
+    }
+
+    fn load(from: &Loader<'_>) -> Result<Self, PersistError> {
+        let arena = KeyArena::load(from)?;
+        let table = KeyTable::of(&arena, 0..arena.len()).ok_or_else(|| from.unsound("holds a key twice"))?;
+        Ok(Self { arena, table })
+    }
+}
+
+impl Portable for ShopperMap {
+    fn save(&self, out: &mut Saver<'_>) -> Result<(), PersistError> {
+        self.arena.save(out)?;
+        out.part("profiled", &self.is_profiled)
+    }
+
+    fn load(from: &Loader<'_>) -> Result<Self, PersistError> {
+        let (arena, is_profiled) = (KeyArena::load(from)?, from.part::<Vec<bool>>("profiled")?);
+        if is_profiled.len() != arena.len() {
+            return Err(from.unsound("does not say of each row whether it is a profile"));
+        }
+        let of = |space: bool| {
+            let rows = (0..arena.len()).filter(|&row| is_profiled[row] == space);
+            KeyTable::of(&arena, rows).ok_or_else(|| from.unsound("holds a key twice"))
+        };
+        let (profiled, anonymous) = (of(true)?, of(false)?);
+        Ok(Self { arena, profiled, anonymous, is_profiled })
     }
 }
 

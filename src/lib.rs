@@ -109,6 +109,7 @@ pub mod customer;
 pub mod dataset;
 pub mod evaluate;
 pub mod log;
+pub mod persist;
 pub mod rank;
 #[cfg(feature = "json")]
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
@@ -135,6 +136,7 @@ pub use dataset::{
 pub use event::{Channel, CustomKind, Event, EventKind, KindSet, UnknownKind};
 pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
+pub use persist::{PersistError, Store, StoreError};
 pub use rank::{
     Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter,
     FilterFn, Memo, Missing, NextPlace, Normalise, NotCurrent, NotInBasket, PinFilters, Preference, Ranker,
@@ -161,9 +163,9 @@ pub use scorer::{
 pub use scorer::{EaseParams, Keep};
 pub use serve::{
     Answer, BatchError, BatchReport, Because, Contribution, Effect, English, Explained, Fate, Ignored, Lineup, Live,
-    LiveConfig, LiveError, LiveReport, Otherwise, Placement, Recommendation, Recommendations, Recommender, Recorded,
-    Refit, Refreshed, Renderer, Request, RequestError, RuleApplied, SessionEvent, Shard, ShardError, Snapshot,
-    SnapshotError, Source, Stage, StageReport, Why, merge_shards,
+    LiveConfig, LiveError, LiveReport, Origin, Otherwise, Placement, Recommendation, Recommendations, Recommender,
+    Recorded, Refit, Refreshed, Renderer, Request, RequestError, RuleApplied, SessionEvent, Shard, ShardError,
+    Snapshot, SnapshotError, Source, Stage, StageReport, Why, merge_shards,
 };
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use source::{Block, BlockParser, BlockSource, Columns, Fields, NegativeQuantity, SourceError, TimeFormat};

@@ -13,6 +13,9 @@
 //!
 //! and the computed sum exceeds that by at most `n 2^-24 |x| |y|` and a few denormals, which the bound holds too.
 
+use bytemuck::{Pod, Zeroable};
+
+use super::column::Column;
 use super::panel_screen::CODE;
 
 /// Items a panel.
@@ -29,7 +32,8 @@ const LARGEST: f64 = 127.0;
 const SLACK: f64 = 1.0 + 1e-9;
 
 /// What holds for all items of a panel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
 pub(super) struct Bounds {
     /// One over the scale of the whole numbers.
     pub(super) inverse: f64,
@@ -46,9 +50,18 @@ pub(super) struct Bounds {
 pub(crate) struct Panels {
     /// A panel's numbers, four an item by four an item.
     steps: usize,
-    codes: Vec<u8>,
-    rows: Vec<u32>,
+    codes: Column<u8>,
+    rows: Column<u32>,
     bounds: Vec<Bounds>,
+}
+
+/// What panels are made of, for a file.
+pub(crate) struct Parts<'p> {
+    pub(crate) steps: usize,
+    pub(crate) codes: &'p Column<u8>,
+    pub(crate) rows: &'p Column<u32>,
+    /// Four a panel.
+    pub(crate) bounds: &'p [f64],
 }
 
 /// The length of a vector; infinite or NaN when one of its numbers is.
@@ -77,13 +90,14 @@ impl Panels {
         let largest = panel.iter().flat_map(|&row| vector(row)).fold(0.0f64, |m, &v| m.max(f64::from(v).abs()));
         let scale = if largest > 0.0 { largest / LARGEST } else { 1.0 };
         let mut bounds = Bounds { inverse: 1.0 / scale, coded: 0.0, lost: 0.0, norm: 0.0 };
-        let start = self.codes.len();
-        self.codes.resize(start + self.steps * CODE, OFFSET as u8);
+        let codes = self.codes.own();
+        let start = codes.len();
+        codes.resize(start + self.steps * CODE, OFFSET as u8);
         for (lane, &row) in panel.iter().enumerate() {
             let (mut coded, mut lost) = (0.0f64, 0.0f64);
             for (j, &v) in vector(row).iter().enumerate() {
                 let whole = (f64::from(v) / scale).round().clamp(-LARGEST, LARGEST);
-                self.codes[start + j / STEP * CODE + lane * STEP + j % STEP] = (whole as i32 + OFFSET) as u8;
+                codes[start + j / STEP * CODE + lane * STEP + j % STEP] = (whole as i32 + OFFSET) as u8;
                 coded += (whole * scale).powi(2);
                 lost += (f64::from(v) - whole * scale).powi(2);
             }
@@ -93,8 +107,31 @@ impl Panels {
             bounds.norm = bounds.norm.max(norm * SLACK);
         }
         self.bounds.push(bounds);
-        self.rows.extend_from_slice(panel);
-        self.rows.resize(self.bounds.len() * WIDE, NO_ROW);
+        let rows = self.rows.own();
+        rows.extend_from_slice(panel);
+        rows.resize(self.bounds.len() * WIDE, NO_ROW);
+    }
+
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        Parts { steps: self.steps, codes: &self.codes, rows: &self.rows, bounds: bytemuck::cast_slice(&self.bounds) }
+    }
+
+    /// Panels of these parts; `None` when they are not equally many.
+    pub(crate) fn of(steps: usize, codes: Column<u8>, rows: Column<u32>, bounds: &[f64]) -> Option<Self> {
+        let bounds: Vec<Bounds> = bounds
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&[inverse, coded, lost, norm]| Bounds { inverse, coded, lost, norm })
+            .collect();
+        let fits = steps.checked_mul(CODE).and_then(|size| size.checked_mul(bounds.len())) == Some(codes.len())
+            && bounds.len().checked_mul(WIDE) == Some(rows.len());
+        fits.then_some(Self { steps, codes, rows, bounds })
+    }
+
+    /// Whether it packs vectors of `dim` numbers, of rows below `rows`.
+    pub(crate) fn is_sound(&self, rows: usize, dim: usize) -> bool {
+        self.steps == dim.div_ceil(STEP) && self.rows.iter().all(|&row| row == NO_ROW || (row as usize) < rows)
     }
 
     /// How many panels.

@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 
 use crate::ids::{IdMap, TooManyIds};
+use crate::persist::{Loader, PersistError, Portable, Saver, portable_value};
 
 /// What an attribute holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -190,6 +191,53 @@ impl CodedColumn {
             + self.rows.capacity() * size_of::<u32>()
             + self.ends.capacity() * size_of::<usize>()
             + self.codes.capacity() * size_of::<u32>()
+    }
+}
+
+impl Portable for CodedColumn {
+    fn save(&self, out: &mut Saver<'_>) -> Result<(), PersistError> {
+        out.part("dictionary", &self.dictionary)?;
+        out.part("rows", &self.rows)?;
+        out.part("ends", &self.ends)?;
+        out.part("codes", &self.codes)
+    }
+
+    fn load(from: &Loader<'_>) -> Result<Self, PersistError> {
+        let (rows, ends): (Vec<u32>, Vec<usize>) = (from.part("rows")?, from.part("ends")?);
+        let (dictionary, codes): (IdMap, Vec<u32>) = (from.part("dictionary")?, from.part("codes")?);
+        let cut = ends.first() == Some(&0) && ends.is_sorted() && ends.last() == Some(&codes.len());
+        let within = rows.iter().all(|&list| (list as usize) < ends.len())
+            && codes.iter().all(|&code| (code as usize) < dictionary.len());
+        if !cut || !within {
+            return Err(from.unsound("has lists that are not cut out of its codes"));
+        }
+        let mut by_content = HashTable::with_capacity(ends.len());
+        for list in 1..ends.len() as u32 {
+            let hash = FxBuildHasher.hash_one(list_of(&ends, &codes, list));
+            by_content.insert_unique(hash, list, |&list| FxBuildHasher.hash_one(list_of(&ends, &codes, list)));
+        }
+        Ok(Self { dictionary, rows, ends, codes, by_content })
+    }
+}
+
+portable_value!(AttributeKind);
+
+impl Portable for Column {
+    fn save(&self, out: &mut Saver<'_>) -> Result<(), PersistError> {
+        out.part("kind", &self.kind())?;
+        match self {
+            Self::Coded(_, column) => out.part("column", column),
+            Self::Text(column) => out.part("column", column),
+            Self::Number(column) => out.part("column", column),
+        }
+    }
+
+    fn load(from: &Loader<'_>) -> Result<Self, PersistError> {
+        Ok(match from.part("kind")? {
+            kind @ (AttributeKind::Category | AttributeKind::Tags) => Self::Coded(kind, from.part("column")?),
+            AttributeKind::Text => Self::Text(from.part("column")?),
+            AttributeKind::Number => Self::Number(from.part("column")?),
+        })
     }
 }
 

@@ -21,6 +21,7 @@ mod load;
 #[cfg(any(feature = "csv", feature = "json"))]
 mod mapping;
 mod record;
+mod saved;
 mod select;
 mod shelf;
 mod update;

@@ -6,6 +6,7 @@ use super::column::{AttributeKind, Column};
 use super::{ALWAYS, AttributeId, Catalog, REMOVED};
 use crate::dataset::{Dataset, MemoryReport};
 use crate::ids::{ItemIdx, Lineage};
+use crate::persist::{Loader, PersistError, Portable, Saver};
 use crate::time::Timestamp;
 
 /// "Not in the catalogue."
@@ -249,5 +250,30 @@ impl Shelf {
             .with("joins", joins)
             .with("seasons", self.season.capacity() * size_of::<(i64, i64)>())
             .with_all("catalogue", &self.catalog.memory_report())
+    }
+}
+
+/// What a model remembers of the shelf it was fitted on: which items there were, under which numbers. Nothing about them.
+impl Portable for Shelf {
+    fn save(&self, out: &mut Saver<'_>) -> Result<(), PersistError> {
+        out.part("lineage", &self.lineage)?;
+        out.part("items", &self.catalog.items)?;
+        out.column("row_of", &self.row_of)?;
+        out.column("item_of", &self.item_of)?;
+        out.part("n_known", &self.n_known)
+    }
+
+    fn load(from: &Loader<'_>) -> Result<Self, PersistError> {
+        let catalog = Arc::new(Catalog::bare(from.part("items")?));
+        let (row_of, item_of): (Vec<u32>, Vec<ItemIdx>) = (from.part("row_of")?, from.part("item_of")?);
+        let n_known: usize = from.part("n_known")?;
+        let sound = item_of.len() == catalog.len()
+            && n_known <= row_of.len()
+            && row_of.iter().all(|&row| row == NO_ROW || (row as usize) < catalog.len())
+            && item_of.iter().all(|item| item.as_usize() < row_of.len());
+        if !sound {
+            return Err(from.unsound("joins numbers that are not there"));
+        }
+        Ok(Self::joined(from.part("lineage")?, catalog, row_of.into(), item_of.into(), n_known))
     }
 }

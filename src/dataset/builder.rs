@@ -11,6 +11,7 @@ use super::{Dataset, DatasetError, Searches};
 use crate::consent::Shopper;
 use crate::event::{Event, EventKind};
 use crate::ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, ShopperMap, TooManyIds, UserIdx};
+use crate::kernel::column::Column;
 use crate::params::Checked;
 use crate::source::{EventSource, Flow, RejectReason};
 use crate::time::{Span, Timestamp};
@@ -59,11 +60,11 @@ pub struct DatasetBuilder {
     pub(super) sessions: IdMap,
     pub(super) queries: IdMap,
     pub(super) ids: hashbrown::HashSet<u128, FxBuildHasher>,
-    pub(super) user: Vec<UserIdx>,
-    pub(super) session: Vec<u32>,
+    pub(super) user: Column<UserIdx>,
+    pub(super) session: Column<u32>,
     pub(super) table: EventTable,
     pub(super) searches: Vec<(UserIdx, Timestamp, u32)>,
-    ordinal: u64,
+    pub(super) ordinal: u64,
 }
 
 /// The years 1 to 9999 in milliseconds.
@@ -90,8 +91,8 @@ impl DatasetBuilder {
             sessions: IdMap::default(),
             queries: IdMap::default(),
             ids: hashbrown::HashSet::default(),
-            user: Vec::new(),
-            session: Vec::new(),
+            user: Column::default(),
+            session: Column::default(),
             table: EventTable::default(),
             searches: Vec::new(),
             ordinal: 0,
@@ -282,13 +283,13 @@ impl DatasetBuilder {
             weights,
             shoppers,
             items,
-            offsets: out.offsets,
+            offsets: out.offsets.into(),
             table: out.table,
-            session: out.session,
+            session: out.session.into(),
             n_sessions: out.n_sessions,
-            weight: out.weight,
-            item_offsets,
-            item_events,
+            weight: out.weight.into(),
+            item_offsets: item_offsets.into(),
+            item_events: item_events.into(),
             by_user: out.by_user,
             by_item,
             searches,

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use crate::kernel::column::Column;
+use crate::persist::{cuts_or_none, portable};
+
 /// One row of a sparse matrix: ascending indices, and a weight for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Row<'a> {
@@ -49,16 +52,16 @@ impl<'a> Row<'a> {
 /// A sparse matrix by rows: 8 bytes an entry and 8 bytes a row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Csr {
-    offsets: Vec<u64>,
-    index: Vec<u32>,
-    weight: Vec<f32>,
+    offsets: Column<u64>,
+    index: Column<u32>,
+    weight: Column<f32>,
 }
 
 impl Csr {
     pub(crate) fn with_capacity(rows: usize, entries: usize) -> Self {
-        let mut offsets = Vec::with_capacity(rows + 1);
+        let mut offsets = Column::with_capacity(rows + 1);
         offsets.push(0);
-        Self { offsets, index: Vec::with_capacity(entries), weight: Vec::with_capacity(entries) }
+        Self { offsets, index: Column::with_capacity(entries), weight: Column::with_capacity(entries) }
     }
 
     /// Appends one entry to the row being written; indices must ascend.
@@ -96,7 +99,7 @@ impl Csr {
     /// The same entries by column. `O(entries + columns)`.
     pub(crate) fn transposed(&self, columns: usize) -> Self {
         let mut offsets = vec![0u64; columns + 1];
-        for &c in &self.index {
+        for &c in self.index.iter() {
             offsets[c as usize + 1] += 1;
         }
         for c in 0..columns {
@@ -113,7 +116,15 @@ impl Csr {
                 weight[at] = w;
             }
         }
-        Self { offsets, index, weight }
+        Self { offsets: offsets.into(), index: index.into(), weight: weight.into() }
+    }
+
+    /// Whether every index is below `columns` and, in each row, above the one before; asked of what came from a file.
+    pub(crate) fn is_sound(&self, columns: usize) -> bool {
+        cuts_or_none(&self.offsets, self.index.len())
+            && self.index.len() == self.weight.len()
+            && self.index.iter().all(|&i| (i as usize) < columns)
+            && (0..self.rows()).all(|row| self.row(row).indices().is_sorted_by(|a, b| a < b))
     }
 
     pub(crate) fn shrink(&mut self) {
@@ -126,3 +137,5 @@ impl Csr {
         self.offsets.capacity() * 8 + self.index.capacity() * 4 + self.weight.capacity() * 4
     }
 }
+
+portable!(Csr { offsets, index, weight } "rows that are not cut out of its entries" => |csr| csr.len() == csr.weight.len() && cuts_or_none(&csr.offsets, csr.len()));

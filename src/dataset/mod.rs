@@ -11,6 +11,7 @@ mod matrix;
 mod part;
 mod report;
 mod rows;
+mod saved;
 mod summary;
 mod table;
 mod weights;
@@ -29,6 +30,7 @@ pub(crate) use matrix::Csr;
 pub(crate) use weights::weigh;
 
 use crate::ids::{IdMap, ItemIdx, Lineage, ShopperMap, UserIdx};
+use crate::kernel::column::Column;
 use crate::params::Checked;
 use crate::time::Timestamp;
 use table::EventTable;
@@ -64,13 +66,13 @@ pub struct Dataset {
     weights: Checked<EventWeights>,
     shoppers: ShopperMap,
     items: IdMap,
-    offsets: Vec<u64>,
+    offsets: Column<u64>,
     table: EventTable,
-    session: Vec<u32>,
+    session: Column<u32>,
     n_sessions: u32,
-    weight: Vec<f32>,
-    item_offsets: Vec<u64>,
-    item_events: Vec<u32>,
+    weight: Column<f32>,
+    item_offsets: Column<u64>,
+    item_events: Column<u32>,
     by_user: Csr,
     by_item: Csr,
     searches: Searches,

@@ -1,17 +1,21 @@
 //! The events themselves, one array a column. A column that holds nothing but its default is not stored.
 
+use bytemuck::{Pod, Zeroable};
+
 use crate::event::{Channel, EventKind};
 use crate::ids::ItemIdx;
+use crate::kernel::column::Column;
+use crate::persist::{Element, Loader, PersistError, Portable, Saver, element};
 use crate::time::Timestamp;
 
 /// A column that is only stored once some row differs from the default.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Sparse<T> {
+pub(crate) struct Sparse<T: Pod> {
     default: T,
-    values: Option<Vec<T>>,
+    values: Option<Column<T>>,
 }
 
-impl<T: Copy + PartialEq> Sparse<T> {
+impl<T: Pod + PartialEq> Sparse<T> {
     pub(crate) const fn new(default: T) -> Self {
         Self { default, values: None }
     }
@@ -23,7 +27,7 @@ impl<T: Copy + PartialEq> Sparse<T> {
         } else if value != self.default {
             let mut values = vec![self.default; row];
             values.push(value);
-            self.values = Some(values);
+            self.values = Some(values.into());
         }
     }
 
@@ -45,9 +49,9 @@ impl<T: Copy + PartialEq> Sparse<T> {
 /// Event columns in one order. 13 bytes an event, and up to 13 more for the columns that are used.
 #[derive(Clone, Debug)]
 pub(crate) struct EventTable {
-    pub(crate) item: Vec<ItemIdx>,
-    pub(crate) kind: Vec<u8>,
-    pub(crate) at: Vec<i64>,
+    pub(crate) item: Column<ItemIdx>,
+    pub(crate) kind: Column<u8>,
+    pub(crate) at: Column<i64>,
     pub(crate) quantity: Sparse<f32>,
     /// NaN for none.
     pub(crate) value: Sparse<Bits>,
@@ -55,7 +59,8 @@ pub(crate) struct EventTable {
 }
 
 /// An `f32` compared by its bits, so that NaN (no value) equals itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(transparent)]
 pub(crate) struct Bits(pub(crate) f32);
 
 impl PartialEq for Bits {
@@ -67,9 +72,9 @@ impl PartialEq for Bits {
 impl Default for EventTable {
     fn default() -> Self {
         Self {
-            item: Vec::new(),
-            kind: Vec::new(),
-            at: Vec::new(),
+            item: Column::default(),
+            kind: Column::default(),
+            at: Column::default(),
             quantity: Sparse::new(1.0),
             value: Sparse::new(Bits(f32::NAN)),
             channel: Sparse::new(0),
@@ -130,6 +135,55 @@ impl EventTable {
             + self.quantity.heap_bytes()
             + self.value.heap_bytes()
             + self.channel.heap_bytes()
+    }
+}
+
+element!(Bits, "f32", |x| Self(f32::from_bits(x.0.to_bits().swap_bytes())));
+
+impl<T: Element> Sparse<T> {
+    fn save(&self, out: &mut Saver<'_>, name: &str) -> Result<(), PersistError> {
+        out.part(name, &self.values)
+    }
+
+    /// With that default; a stored column has `len` rows.
+    fn load(from: &Loader<'_>, name: &str, default: T, len: usize) -> Result<Self, PersistError> {
+        let values: Option<Column<T>> = from.part(name)?;
+        match &values {
+            Some(values) if values.len() != len => Err(from.at(name).unsound("has another length than its table")),
+            _ => Ok(Self { default, values }),
+        }
+    }
+}
+
+impl Portable for EventTable {
+    fn save(&self, out: &mut Saver<'_>) -> Result<(), PersistError> {
+        out.part("item", &self.item)?;
+        out.part("kind", &self.kind)?;
+        out.part("at", &self.at)?;
+        self.quantity.save(out, "quantity")?;
+        self.value.save(out, "value")?;
+        self.channel.save(out, "channel")
+    }
+
+    fn load(from: &Loader<'_>) -> Result<Self, PersistError> {
+        let empty = Self::default();
+        let item: Column<ItemIdx> = from.part("item")?;
+        let n = item.len();
+        let loaded = Self {
+            item,
+            kind: from.part("kind")?,
+            at: from.part("at")?,
+            quantity: Sparse::load(from, "quantity", empty.quantity.default, n)?,
+            value: Sparse::load(from, "value", empty.value.default, n)?,
+            channel: Sparse::load(from, "channel", empty.channel.default, n)?,
+        };
+        if loaded.kind.len() != n || loaded.at.len() != n {
+            return Err(from.unsound("has columns of several lengths"));
+        }
+        from.check("an unknown kind of event", || {
+            loaded.kind.iter().all(|&code| usize::from(code) < EventKind::CODES)
+        })?;
+        Ok(loaded)
     }
 }
 

@@ -260,6 +260,48 @@ fn words(text: &str, buffer: &mut String, mut f: impl FnMut(&str)) {
     }
 }
 
+impl crate::persist::Portable for Values {
+    fn save(&self, out: &mut crate::persist::Saver<'_>) -> Result<(), crate::persist::PersistError> {
+        match self {
+            Self::Coded(names) => out.value("kind", "coded").and_then(|()| out.part("names", names)),
+            Self::Words(names) => out.value("kind", "words").and_then(|()| out.part("names", names)),
+            Self::Spans(bounds) => out.value("kind", "spans").and_then(|()| out.part("bounds", bounds)),
+        }
+    }
+
+    fn load(from: &crate::persist::Loader<'_>) -> Result<Self, crate::persist::PersistError> {
+        Ok(match from.value::<String>("kind")?.as_str() {
+            "coded" => Self::Coded(from.part("names")?),
+            "words" => Self::Words(from.part("names")?),
+            "spans" => Self::Spans(from.part("bounds")?),
+            other => return Err(from.unsound(format!("has values of an unknown kind {other:?}"))),
+        })
+    }
+}
+
+crate::persist::portable!(Field { attribute, weight, base, values });
+
+impl crate::persist::Portable for Features {
+    fn save(&self, out: &mut crate::persist::Saver<'_>) -> Result<(), crate::persist::PersistError> {
+        crate::persist::list::save(&mut out.at("fields"), &self.fields)?;
+        out.part("len", &self.len)
+    }
+
+    fn load(from: &crate::persist::Loader<'_>) -> Result<Self, crate::persist::PersistError> {
+        let loaded = Self { fields: crate::persist::list::load(&from.at("fields"))?, len: from.part("len")? };
+        let ends = loaded.fields.iter().map(|field: &Field| (field.base as usize).checked_add(field.values.len()));
+        let within = ends.into_iter().all(|end| end.is_some_and(|end| end <= loaded.len));
+        if within { Ok(loaded) } else { Err(from.unsound("numbers features beyond its last")) }
+    }
+}
+
+impl Features {
+    /// How many features.
+    pub(in crate::scorer) const fn count(&self) -> usize {
+        self.len
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

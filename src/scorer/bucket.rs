@@ -297,3 +297,9 @@ fn merge(counts: &[(i32, u64)]) -> Vec<(i32, u64)> {
     });
     counts
 }
+
+crate::persist::portable_value!(Count);
+crate::persist::portable!(Counting { kinds, count, bucket } "buckets of no length" => |c| c.bucket.as_millis() > 0);
+crate::persist::portable!(Buckets { from, offsets, bucket, count }
+    "items that are not cut out of its buckets" => |b| crate::persist::cuts_or_none(&b.offsets, b.bucket.len())
+        && b.count.len() == b.bucket.len());

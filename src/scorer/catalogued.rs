@@ -67,6 +67,8 @@ fn counterpart(from: &Shelf, row: u32, to: &Shelf) -> Option<u32> {
     if to.key(row) == key { Some(row).filter(|_| !key.is_empty()) } else { to.row(key) }
 }
 
+crate::persist::portable!(Catalogued { shelf, n_known });
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,3 +13,5 @@ pub enum CurrentItem {
     /// No opinion on it.
     Excluded,
 }
+
+crate::persist::portable_value!(CurrentItem);

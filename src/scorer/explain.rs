@@ -120,3 +120,5 @@ pub enum ReasonCode {
     #[serde(other)]
     Other,
 }
+
+crate::persist::portable_value!(ReasonCode);

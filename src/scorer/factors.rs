@@ -8,6 +8,7 @@ use super::retrieval::{Index, Retrieval};
 use super::{Context, Proposing, Scored, Scores, Touch, Workspace};
 use crate::ids::ItemIdx;
 use crate::kernel::accumulate::Accumulator;
+use crate::kernel::column::Column;
 use crate::kernel::dot::dot;
 use crate::kernel::panel_products::products_at;
 use crate::kernel::top_k::top_k;
@@ -17,8 +18,11 @@ use crate::time::Timestamp;
 /// One vector a row, with its length: `4 x (factors + 1)` bytes a row. A vector of zeros means "nothing is known".
 #[derive(Clone)]
 pub(in crate::scorer) struct Factors {
-    of: Array2<f32>,
-    norms: Vec<f32>,
+    flat: Column<f32>,
+    /// Numbers a row.
+    dim: usize,
+    rows: usize,
+    norms: Column<f32>,
     /// The leading numbers that make the direction; what follows is an offset.
     direction: usize,
     /// The packed rows, where the model proposes.
@@ -40,23 +44,30 @@ impl Factors {
     fn directed(of: Array2<f32>, direction: usize) -> Self {
         let norm = |y: &[f32]| dot(&y[..direction], &y[..direction]).sqrt();
         let norms = of.rows().into_iter().map(|row| row.to_slice().map_or(0.0, norm)).collect();
-        Self { of, norms, direction, index: None }
+        let (rows, dim) = of.dim();
+        let flat = of.as_standard_layout().into_owned().into_raw_vec_and_offset().0; // row after row; it is so already
+        Self { flat: flat.into(), dim, rows, norms, direction, index: None }
     }
 
     /// The same, ready to be searched.
     pub(in crate::scorer) fn indexed(mut self, retrieval: Retrieval, run: &Run<'_>) -> Self {
         let rows = (0..self.rows() as u32).filter(|&row| self.is_known(row as usize)).collect();
-        self.index = Index::new(retrieval, self.flat(), self.of.ncols(), rows, run);
+        self.index = Index::new(retrieval, self.flat(), self.dim, rows, run);
         self
     }
 
     /// All vectors, end to end.
     pub(in crate::scorer) fn flat(&self) -> &[f32] {
-        self.of.as_slice().unwrap_or_default() // always in row-major order
+        &self.flat
+    }
+
+    /// Numbers a vector.
+    pub(in crate::scorer) const fn dim(&self) -> usize {
+        self.dim
     }
 
     pub(in crate::scorer) fn rows(&self) -> usize {
-        self.of.nrows()
+        self.rows
     }
 
     /// Whether anything is known about a row.
@@ -68,7 +79,7 @@ impl Factors {
     /// The vector of a row, if anything is known about it.
     #[inline]
     pub(in crate::scorer) fn known(&self, row: usize) -> Option<&[f32]> {
-        let dim = self.of.ncols();
+        let dim = self.dim;
         self.is_known(row).then(|| &self.flat()[row * dim..(row + 1) * dim])
     }
 
@@ -140,7 +151,7 @@ impl Factors {
     }
 
     pub(in crate::scorer) fn heap_bytes(&self) -> usize {
-        self.of.len() * size_of::<f32>() + self.norms.capacity() * size_of::<f32>()
+        self.flat.capacity() * size_of::<f32>() + self.norms.capacity() * size_of::<f32>()
     }
 
     /// What being searchable takes beside.
@@ -152,13 +163,13 @@ impl Factors {
 /// The same vectors; what was packed from them says nothing more.
 impl PartialEq for Factors {
     fn eq(&self, other: &Self) -> bool {
-        self.of == other.of && self.direction == other.direction
+        self.flat == other.flat && self.dim == other.dim && self.direction == other.direction
     }
 }
 
 impl fmt::Debug for Factors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Factors").field("shape", &self.of.shape()).finish_non_exhaustive()
+        f.debug_struct("Factors").field("shape", &[self.rows, self.dim]).finish_non_exhaustive()
     }
 }
 
@@ -183,3 +194,9 @@ impl<'m> Stored<'m> {
         }
     }
 }
+
+crate::persist::portable!(Factors { flat, dim, rows, norms, direction, index }
+    "vectors that are not one a row" => |f| f.rows.checked_mul(f.dim) == Some(f.flat.len())
+        && f.norms.len() == f.rows
+        && f.direction <= f.dim
+        && f.index.as_ref().is_none_or(|index| index.is_within(f.rows, f.dim)));

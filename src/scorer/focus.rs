@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::codecs::{Codecs, Persist};
 use super::{Candidates, Context, Explanation, ReasonCode, Scorer, Scores, Workspace};
 use crate::dataset::{Extent, MemoryReport};
 use crate::event::KindSet;
 use crate::ids::ItemIdx;
+use crate::persist::{Loader, PersistError, Saver};
 
 /// Which part of a shopper's history is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,5 +152,21 @@ impl Scorer for Focus {
 
     fn memory_report(&self) -> MemoryReport {
         self.scorer.memory_report()
+    }
+}
+
+impl Persist for Focus {
+    const CODEC: &'static str = "focus";
+
+    fn save(&self, out: &mut Saver<'_>, codecs: &Codecs) -> Result<(), PersistError> {
+        out.value("view", &self.view)?;
+        out.value("kinds", &self.kinds)?;
+        out.value("latest", &(self.latest as u64))?;
+        codecs.save(&*self.scorer, out)
+    }
+
+    fn load(from: &Loader<'_>, codecs: &Codecs) -> Result<Self, PersistError> {
+        let latest = usize::try_from(from.value::<u64>("latest")?).unwrap_or(usize::MAX);
+        Ok(Self { scorer: codecs.load(from)?, view: from.value("view")?, kinds: from.value("kinds")?, latest })
     }
 }

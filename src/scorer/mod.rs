@@ -45,6 +45,7 @@ pub mod blended;
 pub mod bpr;
 mod bucket;
 mod catalogued;
+pub mod codecs;
 pub mod content;
 mod context;
 pub mod cooccur;
@@ -90,6 +91,8 @@ pub use blended::{BlendPart, Blended, BlendedError, PartScale, PartShare};
 #[doc(inline)]
 pub use bpr::{Bpr, BprParams, Sampling};
 pub use bucket::Count;
+#[doc(inline)]
+pub use codecs::{Codecs, Persist};
 #[doc(inline)]
 pub use content::{
     Affinity, AffinityParams, ContentSimilarity, ContentSimilarityParams, Embedding, EmbeddingParams, EmbeddingRecipe,

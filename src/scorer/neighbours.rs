@@ -4,13 +4,14 @@ use std::sync::atomic::Ordering;
 
 use super::Scored;
 use crate::ids::ItemIdx;
+use crate::kernel::column::Column;
 use crate::run::{Cancelled, Run};
 
 /// Lists of items with weights, one an item, heaviest first: 8 bytes an entry and 8 an item.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::scorer) struct Neighbours {
-    offsets: Vec<u64>,
-    near: Vec<Scored>,
+    offsets: Column<u64>,
+    near: Column<Scored>,
 }
 
 /// Items listed by one task.
@@ -39,12 +40,12 @@ impl Neighbours {
             }
             Ok((lens, near))
         });
-        let mut out = Self { offsets: Vec::with_capacity(n_items + 1), near: Vec::new() };
+        let mut out = Self { offsets: Column::with_capacity(n_items + 1), near: Column::default() };
         out.offsets.push(0);
         let mut end = 0;
         for block in blocks {
             let (lens, near) = block?;
-            out.near.extend_from_slice(&near);
+            out.near.own().extend_from_slice(&near);
             for len in lens {
                 end += len;
                 out.offsets.push(end);
@@ -97,6 +98,11 @@ impl Neighbours {
         }
     }
 
+    /// Whether every neighbour is one of `n_items`.
+    pub(in crate::scorer) fn is_within(&self, n_items: usize) -> bool {
+        self.offsets.len() <= n_items + 1 && self.near.iter().all(|near| near.item.as_usize() < n_items)
+    }
+
     /// The weight from `a` to `b`, if `b` is in the list of `a`. `O(list)`.
     pub(in crate::scorer) fn weight(&self, a: ItemIdx, b: ItemIdx) -> Option<f32> {
         self.of(a).iter().find(|near| near.item == b).map(|near| near.score)
@@ -106,3 +112,6 @@ impl Neighbours {
         self.offsets.capacity() * 8 + self.near.capacity() * 8
     }
 }
+
+crate::persist::portable!(Neighbours { offsets, near }
+    "lists that are not cut out of its entries" => |n| crate::persist::cuts_or_none(&n.offsets, n.near.len()));

@@ -347,3 +347,5 @@ impl Scorer for PopularIn {
         MemoryReport::default().with("buckets", self.buckets.heap_bytes()).with("rates", self.rates.heap_bytes())
     }
 }
+
+crate::persist::portable!(PopularIn { params, extent, buckets, rates });

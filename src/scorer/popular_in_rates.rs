@@ -147,6 +147,26 @@ impl OnSale {
     }
 }
 
+crate::persist::portable!(Value { count, days, most, best });
+
+impl crate::persist::Portable for Rates {
+    fn save(&self, out: &mut crate::persist::Saver<'_>) -> Result<(), crate::persist::PersistError> {
+        out.part("prior", &self.prior)?;
+        out.part("items", &self.items)?;
+        out.part("names", &self.names)?;
+        crate::persist::list::save(&mut out.at("values"), &self.values)
+    }
+
+    fn load(from: &crate::persist::Loader<'_>) -> Result<Self, crate::persist::PersistError> {
+        Ok(Self {
+            prior: from.part("prior")?,
+            items: from.part("items")?,
+            names: from.part("names")?,
+            values: crate::persist::list::load(&from.at("values"))?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

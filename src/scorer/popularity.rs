@@ -230,3 +230,7 @@ impl Scorer for Popularity {
             .with("ranking", self.ranking.capacity() * 4)
     }
 }
+
+crate::persist::portable!(Popularity { name, extent, counting, buckets, scores, ranking }
+    "an item beyond its last" => |m| m.scores.len() <= m.extent.n_items
+        && m.ranking.iter().all(|item| item.as_usize() < m.scores.len()));

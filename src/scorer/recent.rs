@@ -195,3 +195,5 @@ impl Scorer for Recent {
         ReasonCode::RecentlyViewed
     }
 }
+
+crate::persist::portable!(Recent { params, extent });

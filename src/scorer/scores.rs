@@ -6,7 +6,8 @@ use crate::ids::ItemIdx;
 use crate::kernel::top_k::top_k_first;
 
 /// An item with a score.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
 pub struct Scored {
     /// The item.
     pub item: ItemIdx,
@@ -294,6 +295,11 @@ impl std::fmt::Debug for Scores<'_> {
         f.debug_list().entries((0..self.values.len()).map(|slot| (self.items()[slot], self.get(slot)))).finish()
     }
 }
+
+crate::persist::element!(Scored, "u32f32", |x| Self {
+    item: ItemIdx::new(x.item.get().swap_bytes()),
+    score: f32::from_bits(x.score.to_bits().swap_bytes()),
+});
 
 #[cfg(test)]
 mod tests {

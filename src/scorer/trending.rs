@@ -188,7 +188,8 @@ fn counting_in(buckets: &Buckets, item: usize, now: i64, width: i64, ago: std::o
 }
 
 /// Both parts of a score; zeros for no opinion.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
 struct Trend {
     velocity: f32,
     /// Weighted.
@@ -294,3 +295,10 @@ impl Scorer for Trending {
             .with("ranking", self.ranking.capacity() * 4)
     }
 }
+
+crate::persist::element!(Trend, "f32x2", |x| Self {
+    velocity: crate::persist::Element::swapped(x.velocity),
+    acceleration: crate::persist::Element::swapped(x.acceleration),
+});
+crate::persist::portable!(Trending { name, extent, counting, now, width, buckets, trends, ranking }
+    "an item beyond its last" => |m| m.ranking.iter().all(|item| item.as_usize() < m.trends.len()));

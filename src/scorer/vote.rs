@@ -204,3 +204,6 @@ pub(in crate::scorer) trait Electorate: Scorer {
         explanation
     }
 }
+
+crate::persist::portable_value!(VoteDecay, Strength);
+crate::persist::portable!(Voting { kinds, history, decay, strength });

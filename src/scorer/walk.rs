@@ -344,3 +344,10 @@ fn push(graph: &Graph, middle: &mut Middle) {
         }
     });
 }
+
+crate::persist::portable!(Links { offsets, to, weight }
+    "lists that are not cut out of its links" => |l| crate::persist::cuts_or_none(&l.offsets, l.to.len())
+        && (l.weight.is_empty() || l.weight.len() == l.to.len()));
+crate::persist::portable!(Graph { out, back, back_by_item }
+    "a link beyond its ends" => |g| g.out.to.iter().all(|&row| (row as usize) < g.back.lists())
+        && g.back.to.iter().all(|&item| (item as usize) < g.out.lists()));

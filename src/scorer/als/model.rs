@@ -140,3 +140,8 @@ impl fmt::Debug for Als {
         f.debug_struct("Als").field("params", &self.params).field("extent", &self.extent).finish_non_exhaustive()
     }
 }
+
+crate::persist::portable!(Als { params, extent, as_of, users, items, gram, active_items }
+    "factors that do not fit" => |m| m.users.rows() <= m.extent.n_rows
+        && m.users.dim() == m.items.dim()
+        && m.gram.len() == m.items.dim() * m.items.dim());

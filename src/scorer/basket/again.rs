@@ -70,7 +70,8 @@ pub struct BuyAgain {
 }
 
 /// What was counted of an item. Whole numbers, so that rows can be taken out again exactly.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
 struct Tally {
     /// Purchases.
     bought: i64,
@@ -84,7 +85,8 @@ struct Tally {
 const STEPS: f64 = 268_435_456.0;
 
 /// How an item is bought again.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
 struct Habit {
     chance: f32,
     mean: f32,
@@ -331,3 +333,17 @@ impl Scorer for BuyAgain {
             .with("habits", self.habits.capacity() * size_of::<Habit>())
     }
 }
+
+crate::persist::element!(Tally, "i64x4", |x| Self {
+    bought: x.bought.swap_bytes(),
+    repeated: x.repeated.swap_bytes(),
+    log: x.log.swap_bytes(),
+    log_squared: x.log_squared.swap_bytes(),
+});
+crate::persist::element!(Habit, "f32x3", |x| Self {
+    chance: crate::persist::Element::swapped(x.chance),
+    mean: crate::persist::Element::swapped(x.mean),
+    spread: crate::persist::Element::swapped(x.spread),
+});
+crate::persist::portable!(BuyAgain { params, extent, tallies, habits }
+    "habits that are not one an item" => |m| m.tallies.len() == m.habits.len() && m.habits.len() == m.extent.n_items);

@@ -390,3 +390,7 @@ impl Scorer for PersonalFrequency {
             .with("followers", self.following.capacity() * 4 + self.ranking.capacity() * 4)
     }
 }
+
+crate::persist::portable!(PersonalFrequency { params, extent, popularity, demand, following, ranking }
+    "figures that are not one an item" => |m| m.popularity.len() == m.extent.n_items
+        && m.ranking.iter().all(|item| item.as_usize() < m.extent.n_items));

@@ -132,3 +132,8 @@ impl Rows {
         self.rows.heap_bytes() + self.columns.heap_bytes() + 4 * (self.squared.capacity() + self.by_length.capacity())
     }
 }
+
+crate::persist::portable!(Rows { rows, columns, squared, by_length }
+    "an index beyond what it numbers" => |m| m.rows.is_sound(m.columns.rows())
+        && m.columns.is_sound(m.rows.rows())
+        && m.by_length.iter().all(|&row| (row as usize) < m.rows.rows()));

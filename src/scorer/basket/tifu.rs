@@ -258,3 +258,5 @@ impl Scorer for TifuKnn {
         MemoryReport::default().with("shopper vectors", self.rows.heap_bytes())
     }
 }
+
+crate::persist::portable!(TifuKnn { params, extent, rows });

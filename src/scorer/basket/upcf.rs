@@ -274,3 +274,5 @@ impl Scorer for UpCf {
         MemoryReport::default().with("shares of baskets", self.rows.heap_bytes())
     }
 }
+
+crate::persist::portable!(UpCf { params, extent, rows });

@@ -174,3 +174,9 @@ impl fmt::Debug for Bpr {
         f.debug_struct("Bpr").field("params", &self.params).field("extent", &self.extent).finish_non_exhaustive()
     }
 }
+
+crate::persist::portable!(Bpr { params, extent, as_of, seed, users, items, active }
+    "factors that do not fit" => |m| m.users.rows() <= m.extent.n_rows
+        && m.users.dim() == m.items.dim()
+        && m.items.rows() == m.extent.n_items
+        && m.active.iter().all(|&item| (item as usize) < m.items.rows()));

@@ -139,3 +139,6 @@ impl Scorer for Affinity {
         self.traits.memory_report().with("counts", counts)
     }
 }
+
+crate::persist::portable!(Shares { popularity, shoppers, total });
+crate::persist::portable!(Affinity { params, traits, everybody });

@@ -327,3 +327,8 @@ impl fmt::Debug for Embedding {
         f.debug_struct("Embedding").field("params", &self.params).field("extent", &self.extent).finish_non_exhaustive()
     }
 }
+
+crate::persist::portable!(Embedding { params, extent, vectors, row_of, item_of, unknown, index }
+    "numbers beyond its vectors" => |m| m.row_of.iter().all(|&row| row == NOBODY || (row as usize) < m.vectors.len())
+        && m.item_of.len() == m.vectors.len()
+        && m.index.as_ref().is_none_or(|index| index.is_within(m.vectors.len(), m.vectors.dim())));

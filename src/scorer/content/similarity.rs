@@ -159,3 +159,6 @@ impl Scorer for ContentSimilarity {
         self.traits.memory_report().with("idf", self.traits.weigh.idf.capacity() * size_of::<f32>())
     }
 }
+
+crate::persist::portable!(TfIdf { idf });
+crate::persist::portable!(ContentSimilarity { params, traits });

@@ -216,3 +216,32 @@ impl<W: Weigh> Traits<W> {
             .with("features by item", self.rows.heap_bytes())
     }
 }
+
+impl<W: crate::persist::Portable> crate::persist::Portable for Traits<W> {
+    fn save(&self, out: &mut crate::persist::Saver<'_>) -> Result<(), crate::persist::PersistError> {
+        out.part("extent", &self.extent)?;
+        out.part("items", &self.items)?;
+        out.part("features", &self.features)?;
+        out.part("weigh", &self.weigh)?;
+        out.part("rows", &self.rows)?;
+        out.part("postings", &self.postings)
+    }
+
+    fn load(from: &crate::persist::Loader<'_>) -> Result<Self, crate::persist::PersistError> {
+        let loaded = Self {
+            extent: from.part("extent")?,
+            items: from.part("items")?,
+            features: from.part("features")?,
+            weigh: from.part("weigh")?,
+            rows: from.part("rows")?,
+            postings: from.part("postings")?,
+        };
+        from.check("an index beyond what it numbers", || {
+            loaded.rows.rows() == loaded.items.len()
+                && loaded.postings.rows() == loaded.features.count()
+                && loaded.rows.is_sound(loaded.features.count())
+                && loaded.postings.is_sound(loaded.items.len())
+        })?;
+        Ok(loaded)
+    }
+}

@@ -146,3 +146,6 @@ impl Vectors {
         self.flat.capacity() * size_of::<f32>() + self.keys.heap_bytes()
     }
 }
+
+crate::persist::portable!(Vectors { dim, keys, flat }
+    "vectors that are not one a key" => |v| v.keys.len().checked_mul(v.dim) == Some(v.flat.len()));

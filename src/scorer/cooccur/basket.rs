@@ -268,3 +268,5 @@ impl Scorer for FrequentlyBoughtTogether {
         self.link.memory_report()
     }
 }
+
+crate::persist::portable!(FrequentlyBoughtTogether { name, link });

@@ -328,3 +328,8 @@ struct Block {
     to: Vec<u32>,
     count: Vec<u32>,
 }
+
+crate::persist::portable!(PairCounts { offsets, to, count, n_from, n_to, n_units }
+    "an index beyond its items" => |c| crate::persist::cuts_or_none(&c.offsets, c.to.len())
+        && c.count.len() == c.to.len()
+        && c.to.iter().all(|&item| (item as usize) < c.n_to.len()));

@@ -154,3 +154,23 @@ impl Scorer for CrossOccurrence {
         })
     }
 }
+
+crate::persist::portable!(Part { weight, reason, voting, link });
+
+impl crate::persist::Portable for CrossOccurrence {
+    fn save(&self, out: &mut crate::persist::Saver<'_>) -> Result<(), crate::persist::PersistError> {
+        out.part("name", &self.name)?;
+        out.part("reason", &self.reason)?;
+        out.part("extent", &self.extent)?;
+        crate::persist::list::save(&mut out.at("parts"), &self.parts)
+    }
+
+    fn load(from: &crate::persist::Loader<'_>) -> Result<Self, crate::persist::PersistError> {
+        Ok(Self {
+            name: from.part("name")?,
+            reason: from.part("reason")?,
+            extent: from.part("extent")?,
+            parts: crate::persist::list::load(&from.at("parts"))?,
+        })
+    }
+}

@@ -204,3 +204,9 @@ impl Link {
             .with("pair counts", self.counts.iter().chain(&self.shoppers).map(PairCounts::heap_bytes).sum())
     }
 }
+
+crate::persist::portable_value!(Retain);
+crate::persist::portable!(ListRule { weight, shrinkage, min_support, min_lift, neighbours });
+crate::persist::portable!(LinkRule { pairs, lists, retain });
+crate::persist::portable!(Link { rule, extent, n_events, lists, counts }
+    "a neighbour beyond its items" => |m| m.lists.is_within(m.extent.n_items));

@@ -23,6 +23,8 @@ mod params;
 mod units;
 mod weight;
 
+crate::persist::portable!(CoOccurrence { name, reason, voting, link });
+
 #[cfg(test)]
 mod tests;
 

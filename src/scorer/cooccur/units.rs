@@ -247,3 +247,6 @@ fn oldest_that_counts(unit: &[Meeting], max_items: usize) -> (std::cmp::Reverse<
     }
     *items.select_nth_unstable(max_items - 1).1
 }
+
+crate::persist::portable_value!(PairUnit, PairOrder);
+crate::persist::portable!(PairRule { unit, from, to, order, max_items });

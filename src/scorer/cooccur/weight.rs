@@ -89,6 +89,8 @@ fn root_log_likelihood(ab: f64, a: f64, b: f64, n: f64) -> f64 {
     (2.0 * sum).max(0.0).sqrt()
 }
 
+crate::persist::portable_value!(PairWeight);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -257,3 +257,7 @@ impl Scorer for GraphWalk {
             .with("factors of nodes", (start.capacity() + middle.capacity() + end.capacity()) * 4)
     }
 }
+
+crate::persist::portable!(Ways { graph, start, middle, end });
+crate::persist::portable!(GraphWalk { name, reason, extent, voting, ways, lists }
+    "a neighbour beyond its items" => |m| m.lists.as_ref().is_none_or(|lists| lists.is_within(m.extent.n_items)));

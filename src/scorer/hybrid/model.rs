@@ -189,3 +189,5 @@ impl fmt::Debug for Hybrid {
         f.debug_struct("Hybrid").field("params", &self.params).field("extent", &self.extent()).finish_non_exhaustive()
     }
 }
+
+crate::persist::portable!(Hybrid { params, als, places, features, values });

@@ -186,3 +186,6 @@ impl Scorer for ItemKnn {
         MemoryReport::default().with("neighbour lists", self.lists.heap_bytes())
     }
 }
+
+crate::persist::portable!(ItemKnn { name, reason, extent, voting, lists, bounded }
+    "a neighbour beyond its items" => |m| m.lists.is_within(m.extent.n_items));

@@ -157,3 +157,6 @@ impl Faded {
         self.half_life.map_or(1.0, |half_life| self.as_of.since(self.latest[item as usize]).decay(half_life) as f32)
     }
 }
+
+crate::persist::portable!(Design { by_row, by_item, counts, from, to }
+    "an index beyond what it numbers" => |d| d.by_row.is_sound(d.by_item.rows()) && d.by_item.is_sound(d.by_row.rows()));

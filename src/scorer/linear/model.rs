@@ -266,3 +266,31 @@ impl std::fmt::Debug for Full {
         f.debug_struct("Full").field("items", &self.items.len()).finish_non_exhaustive()
     }
 }
+
+crate::persist::portable!(Full { places, items, rows }
+    "places beyond its items" => |f| f.items.len().checked_mul(f.items.len()) == Some(f.rows.len())
+        && f.places.iter().all(|&p| p == crate::scorer::NOBODY || (p as usize) < f.items.len())
+        && f.items.iter().all(|&item| (item as usize) < f.places.len()));
+
+impl crate::persist::Portable for Weights {
+    fn save(&self, out: &mut crate::persist::Saver<'_>) -> Result<(), crate::persist::PersistError> {
+        match self {
+            Self::Lists(lists) => out.value("kind", "lists").and_then(|()| out.part("lists", lists)),
+            Self::Full(full) => out.value("kind", "full").and_then(|()| out.part("full", full)),
+        }
+    }
+
+    fn load(from: &crate::persist::Loader<'_>) -> Result<Self, crate::persist::PersistError> {
+        match from.value::<String>("kind")?.as_str() {
+            "lists" => from.part("lists").map(Self::Lists),
+            "full" => from.part("full").map(Self::Full),
+            other => Err(from.unsound(format!("has weights of an unknown kind {other:?}"))),
+        }
+    }
+}
+
+crate::persist::portable!(LinearModel { name, extent, voting, weights }
+"a neighbour beyond its items" => |m| match &m.weights {
+    Weights::Lists(lists) => lists.is_within(m.extent.n_items),
+    Weights::Full(full) => full.places.len() <= m.extent.n_items,
+});

@@ -137,3 +137,8 @@ impl ListWeigher {
         }
     }
 }
+
+crate::persist::portable!(ListRule { source_exponent, target_exponent, shrinkage, neighbours, self_weight });
+crate::persist::portable!(LinkRule { pairs, lists, retain });
+crate::persist::portable!(PathLink { rule, extent, n_events, lists, sums }
+    "a neighbour beyond its items" => |m| m.lists.is_within(m.extent.n_items));

@@ -101,3 +101,5 @@ fn distinct<'t>(cx: &Context<'_>, touches: impl Iterator<Item = &'t Touch>, ws: 
     }
     ws.give_set(met);
 }
+
+crate::persist::portable!(Profile { kinds, step, history, decay, factors });

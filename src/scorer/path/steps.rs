@@ -251,3 +251,6 @@ struct Scratch {
     /// Where in the unit an item may be (believed only when it is there).
     met: Vec<u32>,
 }
+
+crate::persist::portable_value!(PathStep, KindFactors);
+crate::persist::portable!(StepRule { unit, kinds, step });

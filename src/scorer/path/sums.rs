@@ -24,7 +24,7 @@ pub enum Repeats {
 }
 
 /// What a pair of steps counts, `gap` steps apart.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::scorer) enum GapLaw {
     /// `gap^-exponent`.
     Power(f32),
@@ -344,3 +344,9 @@ impl Block {
         block
     }
 }
+
+crate::persist::portable_value!(Repeats, GapLaw);
+crate::persist::portable!(PairRule { steps, window, law, half_life, back, source, target, repeats });
+crate::persist::portable!(PairSums { offsets, to, sum, count }
+    "pairs that are not cut out of its sums" => |s| crate::persist::cuts_or_none(&s.offsets, s.to.len())
+        && s.sum.len() == s.to.len());

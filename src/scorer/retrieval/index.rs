@@ -118,3 +118,29 @@ impl Index {
         self.panels.heap_bytes() + self.lists.as_ref().map_or(0, Lists::heap_bytes)
     }
 }
+
+crate::persist::portable!(Index { dim, panels, lists }
+    "lists beyond its panels" => |m| m.lists.as_ref().is_none_or(|lists| lists.is_within(m.panels.len(), m.dim)));
+
+impl Index {
+    /// Whether it packs rows below `rows` of `dim` numbers each; asked of what came from a file.
+    pub(in crate::scorer) fn is_within(&self, rows: usize, dim: usize) -> bool {
+        self.dim == dim && self.panels.is_sound(rows, dim)
+    }
+}
+
+impl crate::persist::Portable for Panels {
+    fn save(&self, out: &mut crate::persist::Saver<'_>) -> Result<(), crate::persist::PersistError> {
+        let parts = self.parts();
+        out.part("steps", &parts.steps)?;
+        out.part("codes", parts.codes)?;
+        out.part("rows", parts.rows)?;
+        out.column("bounds", &parts.bounds)
+    }
+
+    fn load(from: &crate::persist::Loader<'_>) -> Result<Self, crate::persist::PersistError> {
+        let bounds: Vec<f64> = from.part("bounds")?;
+        let panels = Self::of(from.part("steps")?, from.part("codes")?, from.part("rows")?, &bounds);
+        panels.ok_or_else(|| from.unsound("has panels of several lengths"))
+    }
+}

@@ -138,3 +138,37 @@ impl Admission for Anybody {
         true
     }
 }
+
+impl Lists {
+    /// Whether every list is within the panels, and has a mean.
+    pub(super) fn is_within(&self, panels: usize, dim: usize) -> bool {
+        self.ranges.iter().all(|range| range.start <= range.end && range.end <= panels)
+            && self.numbers.len() == self.ranges.len()
+            && self.numbers.iter().zip(0..).all(|(&number, place)| number == place)
+            && self.means.len() == self.ranges.len() * dim
+            && self.probes <= self.ranges.len()
+    }
+}
+
+impl crate::persist::Portable for Lists {
+    fn save(&self, out: &mut crate::persist::Saver<'_>) -> Result<(), crate::persist::PersistError> {
+        out.part("probes", &self.probes)?;
+        out.part("numbers", &self.numbers)?;
+        out.part("means", &self.means)?;
+        out.part("starts", &self.ranges.iter().map(|range| range.start).collect::<Vec<_>>())?;
+        out.part("ends", &self.ranges.iter().map(|range| range.end).collect::<Vec<_>>())
+    }
+
+    fn load(from: &crate::persist::Loader<'_>) -> Result<Self, crate::persist::PersistError> {
+        let (starts, ends): (Vec<usize>, Vec<usize>) = (from.part("starts")?, from.part("ends")?);
+        if starts.len() != ends.len() {
+            return Err(from.unsound("has lists without an end"));
+        }
+        Ok(Self {
+            probes: from.part("probes")?,
+            numbers: from.part("numbers")?,
+            means: from.part("means")?,
+            ranges: starts.into_iter().zip(ends).map(|(start, end)| start..end).collect(),
+        })
+    }
+}

@@ -162,3 +162,5 @@ impl Scorer for Rules {
         self.link.memory_report()
     }
 }
+
+crate::persist::portable!(Rules { name, profile, current, link });

@@ -12,7 +12,8 @@ use crate::run::{Cancelled, Run};
 use crate::time::Timestamp;
 
 /// What is kept of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Rows {
     /// Every click, in order.
     Clicks,
@@ -208,5 +209,23 @@ impl SessionIndex {
                 }
             }
         }
+    }
+}
+
+crate::persist::portable!(SessionIndex { starts, clicks, last, item_starts, holders }
+    "clicks that are not cut into sessions" => |m| m.is_sound());
+
+impl SessionIndex {
+    fn is_sound(&self) -> bool {
+        let cuts = |starts: &[u32], n: usize| {
+            starts.is_empty() && n == 0
+                || starts.first() == Some(&0) && starts.is_sorted() && starts.last() == Some(&(n as u32))
+        };
+        let items = self.item_starts.len().saturating_sub(1);
+        cuts(&self.starts, self.clicks.len())
+            && cuts(&self.item_starts, self.holders.len())
+            && (self.last.is_empty() || self.last.len() == self.clicks.len())
+            && self.clicks.iter().all(|item| item.as_usize() < items)
+            && self.holders.iter().all(|&session| (session as usize) < self.starts.len().saturating_sub(1))
     }
 }

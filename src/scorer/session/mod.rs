@@ -223,3 +223,43 @@ impl Scorer for SessionKnn {
             .with("item rarity", self.rarity.capacity() * size_of::<f32>())
     }
 }
+
+crate::persist::portable_value!(Rows);
+
+impl crate::persist::Portable for SessionKnn {
+    fn save(&self, out: &mut crate::persist::Saver<'_>) -> Result<(), crate::persist::PersistError> {
+        out.part("params", &self.params)?;
+        out.part("extent", &self.extent)?;
+        out.part("index", &self.index)?;
+        out.part("rows", &self.rows)?;
+        out.part("longest_row", &self.longest_row)?;
+        out.part("gain", &self.gain)?;
+        out.part("rarity", &self.rarity)?;
+        out.part("nearness", &self.nearness)?;
+        out.part("fade", &self.fade)?;
+        out.part("even", &self.even)
+    }
+
+    fn load(from: &crate::persist::Loader<'_>) -> Result<Self, crate::persist::PersistError> {
+        let loaded = Self {
+            params: from.part("params")?,
+            extent: from.part("extent")?,
+            index: from.part("index")?,
+            rows: from.part("rows")?,
+            longest_row: from.part("longest_row")?,
+            gain: from.part("gain")?,
+            rarity: from.part("rarity")?,
+            nearness: from.part("nearness")?,
+            fade: from.part("fade")?,
+            even: from.part("even")?,
+            token: Arc::default(),
+        };
+        from.check("figures that are not one a session or item", || {
+            (loaded.gain.is_empty() || loaded.gain.len() == loaded.index.n_sessions())
+                && loaded.rarity.len() == loaded.extent.n_items
+                && loaded.index.longest_row() <= loaded.longest_row
+                && (loaded.rows == Rows::Distinct || loaded.nearness.len() == loaded.longest_row)
+        })?;
+        Ok(loaded)
+    }
+}

@@ -345,3 +345,5 @@ impl Scorer for GfCf {
             .with("item scales", scales)
     }
 }
+
+crate::persist::portable!(GfCf { name, extent, voting, design, active, walk_from, walk_to, basis, low_pass });

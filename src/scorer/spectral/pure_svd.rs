@@ -290,3 +290,5 @@ impl Together for PureSvd {
         self.items.propose(asks, limit, ws, |cx, ws| self.taste(cx, ws), item, |_, _, _, _| {});
     }
 }
+
+crate::persist::portable!(PureSvd { name, extent, voting, basis, active, from, items });

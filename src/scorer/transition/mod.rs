@@ -144,3 +144,5 @@ impl Scorer for Transition {
         self.link.memory_report()
     }
 }
+
+crate::persist::portable!(Transition { name, reason, profile, current, link });

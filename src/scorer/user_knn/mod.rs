@@ -188,3 +188,5 @@ impl Scorer for UserKnn {
             .with("lengths and rarities", (self.lengths.capacity() + self.idf.capacity()) * 8)
     }
 }
+
+crate::persist::portable!(UserKnn { params, extent, graph, lengths, idf });

@@ -50,6 +50,9 @@ pub struct Erasure {
     pub earliest: Option<Timestamp>,
     /// When the latest had.
     pub latest: Option<Timestamp>,
+    /// Files of the [store](crate::LiveConfig::store) that were removed, since they may have held the shopper.
+    #[serde(default)]
+    pub files: Vec<String>,
 }
 
 impl Appended {

@@ -18,6 +18,7 @@ mod prefer;
 mod ranker;
 mod rerank;
 mod rule;
+mod saved;
 mod together;
 
 pub use assemble::{Effect, Placement, RuleApplied};

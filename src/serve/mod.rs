@@ -8,13 +8,15 @@ mod render;
 mod request;
 mod resolve;
 mod result;
+mod saved;
 mod shard;
 mod snapshot;
 mod why;
 
+pub use crate::scorer::{Codecs, Persist};
 pub use batch::{Answer, BatchError, BatchReport};
 pub use explain::{Explained, Fate};
-pub use live::{Lineup, Live, LiveConfig, LiveError, LiveReport, Recorded, Refit, Refreshed};
+pub use live::{Lineup, Live, LiveConfig, LiveError, LiveReport, Origin, Recorded, Refit, Refreshed};
 pub use recommender::Recommender;
 pub use render::{English, Renderer};
 pub use request::{Request, RequestError, SessionEvent};

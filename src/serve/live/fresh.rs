@@ -149,6 +149,11 @@ impl FreshTable {
         }
     }
 
+    /// Drops everything.
+    pub(super) fn clear(&self) {
+        self.shards.iter().for_each(|shard| shard.write().unwrap_or_else(PoisonError::into_inner).clear());
+    }
+
     /// Profiles and events held.
     pub(super) fn len(&self) -> (usize, usize) {
         let shards = self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner));

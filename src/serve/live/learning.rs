@@ -16,16 +16,16 @@ use crate::time::Timestamp;
 /// What the last refresh left behind for the next.
 #[derive(Debug, Default)]
 pub(super) struct Learning {
-    state: Option<State>,
+    pub(super) state: Option<State>,
 }
 
 #[derive(Debug, Clone)]
-struct State {
-    epoch: u64,
-    covers: Cursor,
-    builder: DatasetBuilder,
-    data: Arc<Dataset>,
-    fitted: Vec<Fitted>,
+pub(super) struct State {
+    pub(super) epoch: u64,
+    pub(super) covers: Cursor,
+    pub(super) builder: DatasetBuilder,
+    pub(super) data: Arc<Dataset>,
+    pub(super) fitted: Vec<Fitted>,
 }
 
 /// The result of a refresh that is not served yet.
@@ -99,7 +99,7 @@ impl Learning {
 }
 
 /// A builder for one epoch. Who was erased has no number, so numbers change with the epoch, and so does their name.
-fn empty(config: &LiveConfig, epoch: u64) -> DatasetBuilder {
+pub(super) fn empty(config: &LiveConfig, epoch: u64) -> DatasetBuilder {
     let lineage = match epoch {
         0 => config.lineage,
         epoch => Lineage::new(config.lineage.get() ^ epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15)),

@@ -117,6 +117,21 @@ impl Lineup {
         &self.members
     }
 
+    /// What is fitted, and how it counts, as text: whether a file's models are those of this lineup.
+    pub(super) fn recipes(&self) -> Vec<String> {
+        self.members.iter().map(|member| format!("{:?} {:?}", member.role, member.fit)).collect()
+    }
+
+    /// The models of this lineup among the scorers and the fallbacks of a ranker it made.
+    pub(super) fn models(&self, ranker: &Ranker) -> Option<Vec<Arc<dyn Scorer>>> {
+        let (mut scorers, mut fallbacks) = (ranker.scorers().iter(), ranker.fallbacks().iter());
+        let next = |member: &Member| match member.role {
+            Role::Blended { .. } => scorers.next().cloned(),
+            Role::Fallback => fallbacks.next().cloned(),
+        };
+        self.members.iter().map(next).collect()
+    }
+
     pub(super) fn ranker(&self, fitted: &[Fitted]) -> Result<Ranker, RankerError> {
         let builder = self.members.iter().zip(fitted).fold(Ranker::builder(), |ranker, (member, fitted)| {
             let model = Arc::clone(&fitted.model);

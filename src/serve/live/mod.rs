@@ -10,11 +10,14 @@
 mod fresh;
 mod learning;
 mod lineup;
+mod saved;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use lineup::{Lineup, Refit};
+pub use saved::Origin;
 
 pub(crate) use fresh::{Base, Fresh};
 
@@ -26,9 +29,10 @@ use crate::event::Event;
 use crate::ids::{Lineage, TooManyIds};
 use crate::log::{Aliases, Appended, Cursor, Durability, Erasure, EventLog, Export, LogError, Retention, Scan};
 use crate::params::Checked;
+use crate::persist::{Container, PersistError, Store, StoreError, Verify};
 use crate::rank::RankerError;
 use crate::run::Run;
-use crate::scorer::{FitError, Workspace};
+use crate::scorer::{Codecs, FitError, Workspace};
 use crate::source::Flow;
 use crate::time::{Span, Timestamp};
 use fresh::{FreshEvent, FreshTable};
@@ -39,12 +43,21 @@ use learning::Learning;
 #[must_use]
 pub struct LiveConfig {
     lineup: Lineup,
-    catalog: Arc<Catalog>,
+    catalog: Option<Arc<Catalog>>,
     lineage: Lineage,
     weights: Checked<EventWeights>,
     session_gap: Span,
     retention: Retention,
     fresh_events: usize,
+    store: Option<Kept>,
+}
+
+/// Where a live recommender is kept.
+#[derive(Clone, Debug)]
+struct Kept {
+    store: Store,
+    codecs: Codecs,
+    open: fn(&Path) -> Result<Container, PersistError>,
 }
 
 impl LiveConfig {
@@ -52,18 +65,35 @@ impl LiveConfig {
     pub fn new(lineup: Lineup) -> Self {
         Self {
             lineup,
-            catalog: Arc::default(),
+            catalog: None,
             lineage: Lineage::default(),
             weights: Checked::default(),
             session_gap: Span::minutes(30),
             retention: Retention::default(),
             fresh_events: 500,
+            store: None,
         }
     }
 
-    /// With this catalogue from the start; later ones by [`Live::set_catalog`].
+    /// With this catalogue from the start; later ones by [`Live::set_catalog`]. Without, the one that was saved last, or none.
     pub fn catalog(mut self, catalog: Arc<Catalog>) -> Self {
-        self.catalog = catalog;
+        self.catalog = Some(catalog);
+        self
+    }
+
+    /// With a store: [`Live::open`] begins with its newest generation, [`Live::save`] adds one, [`Live::forget`] removes
+    /// all. `codecs` names the kinds of scorers in the lineup; the default has all built-in ones.
+    pub fn store(mut self, store: Store, codecs: Codecs) -> Self {
+        self.store = Some(Kept { store, codecs, open: |path| Container::read(path, Verify::Now) });
+        self
+    }
+
+    /// The same, served by memory map: less memory is the process's own, and it opens as soon as the bytes are checked. Only
+    /// the store may write into its folder.
+    #[cfg(feature = "mmap")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "mmap")))]
+    pub fn mapped_store(mut self, store: Store, codecs: Codecs) -> Self {
+        self.store = Some(Kept { store, codecs, open: |path| Container::map(path, Verify::Now) });
         self
     }
 
@@ -120,6 +150,12 @@ pub enum LiveError {
     /// Dataset, catalogue and ranker do not fit together.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The store could not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is nothing to save to.
+    #[error("no store was configured; open with LiveConfig::store")]
+    NoStore,
 }
 
 /// What recording did.
@@ -198,21 +234,31 @@ pub struct Live<L> {
     aliases: RwLock<Aliases>,
     learning: Mutex<Learning>,
     catalog: RwLock<Arc<Catalog>>,
+    origin: Origin,
 }
 
 impl<L: EventLog> Live<L> {
-    /// Reads the log, fits every model and serves.
+    /// Reads the log, fits every model and serves. With a [store](LiveConfig::store), serves the newest generation that is
+    /// good and fits this log and lineup, and reads only what was logged since: nothing is fitted before the next refresh.
+    /// [`origin`](Live::origin) tells which of the two it was.
     ///
     /// # Errors
-    /// [`LiveError`].
+    /// [`LiveError`]. A generation that cannot be opened is no error, see [`Origin`].
     pub fn open(log: L, config: LiveConfig, now: Timestamp, run: &Run<'_>) -> Result<Self, LiveError> {
-        let mut learning = Learning::default();
-        let next = learning.next(&log, &config, &config.catalog, now, run, Stale::All)?;
-        let aliases = RwLock::new(log.merges()?);
-        let catalog = RwLock::new(Arc::clone(&config.catalog));
         let fresh = FreshTable::new(config.fresh_events);
-        let recommender = Recommender::new(next.snapshot);
-        Ok(Self { log, config, recommender, fresh, aliases, learning: Mutex::new(learning), catalog })
+        let (learning, snapshot, origin) = match saved::restore(&log, &config, &fresh)? {
+            Ok((state, snapshot, origin)) => (Learning { state: Some(state) }, snapshot, origin),
+            Err(origin) => {
+                let mut learning = Learning::default();
+                let catalog = config.catalog.clone().unwrap_or_default();
+                let next = learning.next(&log, &config, &catalog, now, run, Stale::All)?;
+                (learning, next.snapshot, origin)
+            }
+        };
+        let aliases = RwLock::new(log.merges()?);
+        let catalog = RwLock::new(Arc::clone(snapshot.shelf().catalog()));
+        let recommender = Recommender::new(snapshot);
+        Ok(Self { log, config, recommender, fresh, aliases, learning: Mutex::new(learning), catalog, origin })
     }
 
     /// The log.
@@ -377,17 +423,22 @@ impl<L: EventLog> Live<L> {
     }
 
     /// Erases a shopper: gone from the next result at once, from the log and its files now, from counts and factors at the
-    /// next refresh, which rebuilds all of them without the shopper. Returns the log's certificate.
+    /// next refresh, which rebuilds all of them without the shopper. With a [store](LiveConfig::store), every generation goes
+    /// now, since all may hold the shopper; refresh and [save](Live::save) to have one again. Returns the certificate: the
+    /// log's, with the names of the files that were removed.
     ///
     /// # Errors
-    /// As [`EventLog::erase`].
+    /// As [`EventLog::erase`], and [`LiveError::Store`] when a file cannot be removed; call it again then.
     pub fn forget(&self, user: &str) -> Result<Erasure, LiveError> {
         let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
         let profiles = aliases.profiles(user);
-        let erasure = self.log.erase(user)?;
+        let mut erasure = self.log.erase(user)?;
         *aliases = self.log.merges()?;
         let until = self.log.state()?.epoch;
         profiles.iter().for_each(|profile| self.fresh.replace(profile, Vec::new(), until));
+        if let Some(kept) = &self.config.store {
+            erasure.files = kept.store.erase_all()?;
+        }
         Ok(erasure)
     }
 

@@ -30,6 +30,7 @@ mod live;
 mod log;
 mod new_items;
 mod params;
+mod persist;
 mod popular_in;
 mod popularity;
 mod rank;

@@ -262,23 +262,8 @@ impl Recipe {
         for (scorer, weight) in scorers.iter().zip(self.weights) {
             builder = builder.scorer(Arc::clone(scorer), weight);
         }
-        if self.available {
-            builder = builder.filter(Available);
-        }
-        if let Some((kinds, again_after)) = &self.seen {
-            let again_after = again_after.map(|d| Span::days(d as u32));
-            builder = builder.filter(Seen { kinds: KindSet::of(kinds), again_after });
-        }
         if let Some(category) = self.only {
             builder = builder.only(Select::within("category", [CATEGORIES[category]]));
-        }
-        if let Some(strength) = self.diversity {
-            let params = DiversityParams { strength, ..DiversityParams::default() };
-            builder = builder.rerank(params.check().unwrap());
-        }
-        if let Some((max, when_short)) = self.cap {
-            let params = CapParams { max, when_short, ..CapParams::default() };
-            builder = builder.rerank(params.check().unwrap());
         }
         if let Some(weight) = self.fresh {
             builder = builder.prefer(Preference::Fresh { half_life: Span::days(7) }, weight);
@@ -289,7 +274,27 @@ impl Recipe {
         if self.fallback {
             builder = builder.fallback(Arc::clone(&scorers[0]));
         }
-        builder.build().unwrap()
+        self.code(builder).build().unwrap()
+    }
+
+    /// What of it is code: filters and re-ranks.
+    pub(crate) fn code(&self, mut builder: RankerBuilder) -> RankerBuilder {
+        if self.available {
+            builder = builder.filter(Available);
+        }
+        if let Some((kinds, again_after)) = &self.seen {
+            let again_after = again_after.map(|d| Span::days(d as u32));
+            builder = builder.filter(Seen { kinds: KindSet::of(kinds), again_after });
+        }
+        if let Some(strength) = self.diversity {
+            let params = DiversityParams { strength, ..DiversityParams::default() };
+            builder = builder.rerank(params.check().unwrap());
+        }
+        if let Some((max, when_short)) = self.cap {
+            let params = CapParams { max, when_short, ..CapParams::default() };
+            builder = builder.rerank(params.check().unwrap());
+        }
+        builder
     }
 }
 

@@ -75,6 +75,7 @@
 //! | `gzip` | yes | `.gz` files for both |
 //! | `linalg` | no | the exact EASE, which needs the inverse of a large matrix |
 //! | `sqlite` | no | the event log in one SQLite file |
+//! | `mmap` | no | snapshots opened by memory map |
 //! | `testing` | no | the conformance suite for your own scorers, and a synthetic shop |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

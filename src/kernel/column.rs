@@ -192,6 +192,8 @@ impl<T: Pod + PartialEq> PartialEq for Column<T> {
     }
 }
 
+impl<T: Pod + Eq> Eq for Column<T> {}
+
 impl<T: Pod + fmt::Debug> fmt::Debug for Column<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, Delta};
 use crate::event::KindSet;
 use crate::ids::UserIdx;
+use crate::kernel::column::Column;
 use crate::params::{ParamError, ParamSpec, Validate, check_range};
 use crate::run::{Cancelled, Run};
 use crate::time::{Span, Timestamp};
@@ -147,9 +148,9 @@ impl Met {
 pub(crate) struct Buckets {
     /// Nothing older is kept.
     from: i64,
-    offsets: Vec<u64>,
-    bucket: Vec<i32>,
-    count: Vec<u64>,
+    offsets: Column<u64>,
+    bucket: Column<i32>,
+    count: Column<u64>,
 }
 
 /// A bucket of a stored event: always within `i32`, see [`SHORTEST`].
@@ -269,9 +270,9 @@ impl Buckets {
     }
 
     fn with_capacity(from: i64, n_items: usize, entries: usize) -> Self {
-        let mut offsets = Vec::with_capacity(n_items + 1);
+        let mut offsets = Column::with_capacity(n_items + 1);
         offsets.push(0);
-        Self { from, offsets, bucket: Vec::with_capacity(entries), count: Vec::with_capacity(entries) }
+        Self { from, offsets, bucket: Column::with_capacity(entries), count: Column::with_capacity(entries) }
     }
 
     fn push(&mut self, bucket: i32, n: u64) {

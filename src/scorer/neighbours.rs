@@ -100,7 +100,7 @@ impl Neighbours {
 
     /// Whether every neighbour is one of `n_items`.
     pub(in crate::scorer) fn is_within(&self, n_items: usize) -> bool {
-        self.offsets.len() <= n_items + 1 && self.near.iter().all(|near| near.item.as_usize() < n_items)
+        self.offsets.len().saturating_sub(1) <= n_items && self.near.iter().all(|near| near.item.as_usize() < n_items)
     }
 
     /// The weight from `a` to `b`, if `b` is in the list of `a`. `O(list)`.

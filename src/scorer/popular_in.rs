@@ -348,4 +348,5 @@ impl Scorer for PopularIn {
     }
 }
 
-crate::persist::portable!(PopularIn { params, extent, buckets, rates });
+crate::persist::portable!(PopularIn { params, extent, buckets, rates }
+    "an item beyond its last" => |m| m.rates.is_within(m.extent.n_items));

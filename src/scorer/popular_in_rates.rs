@@ -38,6 +38,12 @@ impl Value {
 }
 
 impl Rates {
+    /// Whether every item is one of `n_items`; asked of what came from a file.
+    pub(super) fn is_within(&self, n_items: usize) -> bool {
+        self.items.len() <= n_items
+            && self.values.iter().all(|value| value.best.iter().all(|item| item.as_usize() < n_items))
+    }
+
     pub(super) fn new(
         params: &Checked<PopularInParams>,
         attribute: AttributeId,

@@ -301,4 +301,5 @@ crate::persist::element!(Trend, "f32x2", |x| Self {
     acceleration: crate::persist::Element::swapped(x.acceleration),
 });
 crate::persist::portable!(Trending { name, extent, counting, now, width, buckets, trends, ranking }
-    "an item beyond its last" => |m| m.ranking.iter().all(|item| item.as_usize() < m.trends.len()));
+    "an item beyond its last" => |m| m.ranking.iter().all(|item| item.as_usize() < m.trends.len()),
+    "trends beyond its items" => |m| m.trends.len() <= m.extent.n_items);

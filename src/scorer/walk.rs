@@ -75,6 +75,16 @@ pub(in crate::scorer) struct Graph {
 }
 
 impl Graph {
+    /// Shoppers there are ways back from.
+    pub(in crate::scorer) fn n_shoppers(&self) -> usize {
+        self.back.lists()
+    }
+
+    /// Items there are ways out from.
+    pub(in crate::scorer) fn n_items(&self) -> usize {
+        self.out.lists()
+    }
+
     /// Out by the weights of `out` (items x rows), back by those of `back` (rows x items, the same pairs).
     pub(in crate::scorer) fn new(out: &Csr, back: &Csr) -> Self {
         let back_by_item = back.transposed(out.rows());

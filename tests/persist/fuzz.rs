@@ -1,9 +1,10 @@
 //! Random damage, also such that has right checksums: an error or an answer, never a panic.
 //!
 //! `cargo test --all-features --test all fuzz` takes a second; `LIKEWISE_FUZZ=600 cargo test --release --all-features
-//! --test all fuzz` goes on for so many seconds a test. `fuzz/` has the same targets for cargo-fuzz.
+//! --test all fuzz -- --test-threads 1` goes on for so many seconds a test. `fuzz/` has the same targets for cargo-fuzz.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use likewise::*;
@@ -14,21 +15,34 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{read, small_shop, written};
 
-/// Calls `round` for as long as was asked, or a few times.
+/// Calls `round` for as long as was asked, or a few times. A long run goes on after a panic and names every place at its end.
 fn rounds(few: u32, mut round: impl FnMut(&mut TestRng)) {
     let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let seconds = std::env::var("LIKEWISE_FUZZ").ok().and_then(|s| s.parse().ok());
-    match seconds {
-        None => (0..few).for_each(|_| round(&mut rng)),
-        Some(seconds) => {
-            let (begun, mut n) = (Instant::now(), 0u64);
-            while begun.elapsed() < Duration::from_secs(seconds) {
-                round(&mut rng);
-                n += 1;
-            }
-            println!("{n} rounds in {seconds} s");
+    let Some(seconds) = seconds else { return (0..few).for_each(|_| round(&mut rng)) };
+    let places = Arc::new(Mutex::new(BTreeMap::<String, String>::new()));
+    let (seen, thread) = (Arc::clone(&places), std::thread::current().id());
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().id() != thread {
+            return before(info);
         }
+        let place = info.location().map_or_else(String::new, ToString::to_string);
+        let here = |line: &str| line.contains("./src/") || line.contains("likewise::");
+        let trace = std::backtrace::Backtrace::force_capture().to_string();
+        let trace: Vec<&str> = trace.lines().filter(|line| here(line)).take(8).map(str::trim).collect();
+        seen.lock().unwrap().entry(place).or_insert_with(|| format!("{info} {}", trace.join(" < ")));
+    }));
+    let (begun, mut n) = (Instant::now(), 0u64);
+    while begun.elapsed() < Duration::from_secs(seconds) {
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| round(&mut rng)));
+        n += 1;
     }
+    let _ = std::panic::take_hook();
+    let places = places.lock().unwrap();
+    println!("{n} rounds in {seconds} s, {} panics", places.len());
+    places.iter().for_each(|(place, what)| println!("{place}: {what}"));
+    assert!(places.is_empty());
 }
 
 fn word(bytes: &[u8], at: usize) -> usize {
@@ -89,29 +103,12 @@ fn shop_of_many_models() -> Vec<u8> {
     let (data, catalog) = small_shop(9, 400);
     let (data, catalog) = (Arc::new(data), Arc::new(catalog));
     let shelf = Shelf::new(&data, Arc::clone(&catalog));
-    let train = TrainingSet::with_shelf(&data, &shelf);
-    let run = Run::new(2).threads(Parallelism::Serial);
-    let als = AlsParams { factors: 4, iterations: 1, ..AlsParams::default() };
-    let fits: Vec<Box<dyn DynFit>> = vec![
-        Box::new(PopularityParams::default().check().unwrap()),
-        Box::new(TrendingParams::default().check().unwrap()),
-        Box::new(CoOccurrenceParams::co_view().check().unwrap()),
-        Box::new(SessionKnnParams::vstan().check().unwrap()),
-        Box::new(als.check().unwrap()),
-        Box::new(ItemKnnParams::default().check().unwrap()),
-        Box::new(TransitionParams::default().check().unwrap()),
-        Box::new(ContentSimilarityParams::default().check().unwrap()),
-        Box::new(UserKnnParams::default().check().unwrap()),
-        Box::new(GraphWalkParams::default().check().unwrap()),
-        Box::new(TifuKnnParams::default().check().unwrap()),
-        Box::new(PureSvdParams { factors: 4, ..PureSvdParams::default() }.check().unwrap()),
-        Box::new(GfCfParams { factors: 4, ..GfCfParams::default() }.check().unwrap()),
-        Box::new(PopularInParams::default().check().unwrap()),
-        Box::new(BuyAgainParams::default().check().unwrap()),
-        Box::new(PersonalFrequencyParams::default().check().unwrap()),
-    ];
-    let ranker =
-        fits.iter().fold(Ranker::builder(), |ranker, fit| ranker.scorer(fit.fit_dyn(&train, &run).unwrap(), 1.0));
+    let mut names = std::collections::BTreeSet::new();
+    let fits = likewise::recipe::models().iter().map(|kind| super::models::fit(kind.name(), &data, &shelf));
+    // A ranker has one of a name.
+    let fits: Vec<Arc<dyn Scorer>> = fits.filter(|model| names.insert(model.name().to_owned())).collect();
+    assert!(fits.len() > 25);
+    let ranker = fits.into_iter().fold(Ranker::builder(), |ranker, model| ranker.scorer(model, 1.0));
     written(&Snapshot::new(Arc::clone(&data), Arc::clone(&catalog), Arc::new(ranker.build().unwrap())).unwrap())
 }
 

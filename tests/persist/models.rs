@@ -57,7 +57,7 @@ fn quick(name: &str) -> Map<String, serde_json::Value> {
     params
 }
 
-fn fit(name: &str, data: &Dataset, shelf: &Shelf) -> Arc<dyn Scorer> {
+pub(super) fn fit(name: &str, data: &Dataset, shelf: &Shelf) -> Arc<dyn Scorer> {
     let kind = models().iter().find(|kind| kind.name() == name).unwrap();
     let fit = kind.build(&quick(name)).unwrap();
     fit.fit_dyn(&TrainingSet::with_shelf(data, shelf), &Run::new(5).threads(Parallelism::Serial)).unwrap()

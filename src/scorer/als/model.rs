@@ -144,4 +144,5 @@ impl fmt::Debug for Als {
 crate::persist::portable!(Als { params, extent, as_of, users, items, gram, active_items }
     "factors that do not fit" => |m| m.users.rows() <= m.extent.n_rows
         && m.users.dim() == m.items.dim()
-        && m.gram.len() == m.items.dim() * m.items.dim());
+        && m.items.dim().checked_mul(m.items.dim()) == Some(m.gram.len()),
+    "an item beyond its last" => |m| m.items.rows() >= m.extent.n_items);

@@ -393,4 +393,5 @@ impl Scorer for PersonalFrequency {
 
 crate::persist::portable!(PersonalFrequency { params, extent, popularity, demand, following, ranking }
     "figures that are not one an item" => |m| m.popularity.len() == m.extent.n_items
-        && m.ranking.iter().all(|item| item.as_usize() < m.extent.n_items));
+        && m.ranking.iter().all(|item| item.as_usize() < m.extent.n_items),
+    "figures beyond its items" => |m| m.demand.len() >= m.extent.n_items);

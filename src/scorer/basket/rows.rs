@@ -136,4 +136,5 @@ impl Rows {
 crate::persist::portable!(Rows { rows, columns, squared, by_length }
     "an index beyond what it numbers" => |m| m.rows.is_sound(m.columns.rows())
         && m.columns.is_sound(m.rows.rows())
-        && m.by_length.iter().all(|&row| (row as usize) < m.rows.rows()));
+        && m.by_length.iter().all(|&row| (row as usize) < m.rows.rows()),
+    "lengths that are not one a row" => |m| m.squared.len() == m.rows.rows());

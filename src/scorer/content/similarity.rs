@@ -161,4 +161,5 @@ impl Scorer for ContentSimilarity {
 }
 
 crate::persist::portable!(TfIdf { idf });
-crate::persist::portable!(ContentSimilarity { params, traits });
+crate::persist::portable!(ContentSimilarity { params, traits }
+    "rarities that are not one a value" => |m| m.traits.weigh.idf.len() == m.traits.n_features());

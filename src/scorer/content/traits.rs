@@ -217,6 +217,13 @@ impl<W: Weigh> Traits<W> {
     }
 }
 
+impl<W> Traits<W> {
+    /// How many values there are.
+    pub(super) const fn n_features(&self) -> usize {
+        self.features.count()
+    }
+}
+
 impl<W: crate::persist::Portable> crate::persist::Portable for Traits<W> {
     fn save(&self, out: &mut crate::persist::Saver<'_>) -> Result<(), crate::persist::PersistError> {
         out.part("extent", &self.extent)?;

@@ -206,7 +206,7 @@ impl Link {
 }
 
 crate::persist::portable_value!(Retain);
-crate::persist::portable!(ListRule { weight, shrinkage, min_support, min_lift, neighbours });
+crate::persist::portable!(ListRule { weight, shrinkage, min_support, min_shoppers, min_lift, neighbours });
 crate::persist::portable!(LinkRule { pairs, lists, retain });
-crate::persist::portable!(Link { rule, extent, n_events, lists, counts }
+crate::persist::portable!(Link { rule, extent, n_events, lists, counts, shoppers }
     "a neighbour beyond its items" => |m| m.lists.is_within(m.extent.n_items));

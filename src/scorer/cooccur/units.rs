@@ -52,7 +52,8 @@ pub(super) struct PairRule {
 }
 
 /// What a pair is counted in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Count {
     /// The units it was met in.
     #[default]
@@ -248,5 +249,5 @@ fn oldest_that_counts(unit: &[Meeting], max_items: usize) -> (std::cmp::Reverse<
     *items.select_nth_unstable(max_items - 1).1
 }
 
-crate::persist::portable_value!(PairUnit, PairOrder);
-crate::persist::portable!(PairRule { unit, from, to, order, max_items });
+crate::persist::portable_value!(PairUnit, PairOrder, Count);
+crate::persist::portable!(PairRule { unit, from, to, order, max_items, count });

@@ -258,6 +258,9 @@ impl Scorer for GraphWalk {
     }
 }
 
-crate::persist::portable!(Ways { graph, start, middle, end });
+crate::persist::portable!(Ways { graph, start, middle, end }
+    "figures that are not one an end" => |w| w.graph.n_shoppers() <= w.middle.len()
+        && w.graph.n_items() <= w.end.len().min(w.start.len()));
 crate::persist::portable!(GraphWalk { name, reason, extent, voting, ways, lists }
-    "a neighbour beyond its items" => |m| m.lists.as_ref().is_none_or(|lists| lists.is_within(m.extent.n_items)));
+    "a neighbour beyond its items" => |m| m.lists.as_ref().is_none_or(|lists| lists.is_within(m.extent.n_items)),
+    "items beyond its last" => |m| m.ways.graph.n_items() <= m.extent.n_items);

@@ -190,4 +190,8 @@ impl fmt::Debug for Hybrid {
     }
 }
 
-crate::persist::portable!(Hybrid { params, als, places, features, values });
+crate::persist::portable!(Hybrid { params, als, places, features, values }
+"vectors that are not one a value" => |m| {
+    let n = m.features.count().checked_add(1).and_then(|n| n.checked_mul(m.als.items().dim()));
+    n == Some(m.values.len())
+});

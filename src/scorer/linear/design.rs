@@ -159,4 +159,7 @@ impl Faded {
 }
 
 crate::persist::portable!(Design { by_row, by_item, counts, from, to }
-    "an index beyond what it numbers" => |d| d.by_row.is_sound(d.by_item.rows()) && d.by_item.is_sound(d.by_row.rows()));
+"an index beyond what it numbers" => |d| d.by_row.is_sound(d.by_item.rows()) && d.by_item.is_sound(d.by_row.rows()),
+"figures that are not one an item" => |d| {
+    [d.counts.len(), d.from.len(), d.to.len()] == [d.by_item.rows(); 3]
+});

@@ -145,7 +145,7 @@ impl Lists {
         self.ranges.iter().all(|range| range.start <= range.end && range.end <= panels)
             && self.numbers.len() == self.ranges.len()
             && self.numbers.iter().zip(0..).all(|(&number, place)| number == place)
-            && self.means.len() == self.ranges.len() * dim
+            && self.ranges.len().checked_mul(dim) == Some(self.means.len())
             && self.probes <= self.ranges.len()
     }
 }

@@ -86,6 +86,11 @@ impl Basis {
         Ok(Self { factors, vectors, singular })
     }
 
+    /// Whether it has a vector for each of so many items, or none at all; asked of what came from a file.
+    pub(super) fn is_of(&self, n_items: usize) -> bool {
+        n_items.checked_mul(self.factors) == Some(self.vectors.len())
+    }
+
     pub(super) fn factors(&self) -> usize {
         self.factors
     }

@@ -346,4 +346,8 @@ impl Scorer for GfCf {
     }
 }
 
-crate::persist::portable!(GfCf { name, extent, voting, design, active, walk_from, walk_to, basis, low_pass });
+crate::persist::portable!(GfCf { name, extent, voting, design, active, walk_from, walk_to, basis, low_pass }
+    "figures that are not one an item" => |m| m.design.by_item.rows() == m.extent.n_items
+        && [m.walk_from.len(), m.walk_to.len()] == [m.extent.n_items; 2]
+        && m.active.iter().all(|&item| (item as usize) < m.extent.n_items)
+        && m.basis.is_of(m.extent.n_items));

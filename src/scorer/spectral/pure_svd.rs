@@ -291,4 +291,8 @@ impl Together for PureSvd {
     }
 }
 
-crate::persist::portable!(PureSvd { name, extent, voting, basis, active, from, items });
+crate::persist::portable!(PureSvd { name, extent, voting, basis, active, from, items }
+    "figures that are not one an item" => |m| m.from.len() == m.extent.n_items
+        && m.active.iter().all(|&item| (item as usize) < m.extent.n_items)
+        && m.items.rows() == m.extent.n_items
+        && m.basis.is_of(m.extent.n_items));

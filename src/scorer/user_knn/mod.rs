@@ -189,4 +189,5 @@ impl Scorer for UserKnn {
     }
 }
 
-crate::persist::portable!(UserKnn { params, extent, graph, lengths, idf });
+crate::persist::portable!(UserKnn { params, extent, graph, lengths, idf }
+    "figures that are not one a shopper" => |m| m.lengths.len() == m.graph.n_shoppers());

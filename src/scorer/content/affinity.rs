@@ -144,5 +144,5 @@ crate::persist::portable!(Shares { popularity, shoppers, total });
 crate::persist::portable!(Affinity { params, traits, everybody }
 "shares that are not one a value" => |m| {
     let n = m.traits.n_features();
-    [m.everybody.len(), m.traits.weigh.shoppers.len(), m.traits.weigh.total.len()] == [n; 3]
+    [m.everybody.len(), m.traits.weigh.total.len()] == [n; 2]
 });

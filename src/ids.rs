@@ -185,7 +185,7 @@ impl FiledTable {
         let hashed = |number| (KeyTable::hash(arena.get(number).unwrap_or_default()), number as u32);
         let keys: Vec<(u32, u32)> = numbers.map(hashed).collect();
         let buckets = keys.len().next_power_of_two();
-        let bucket = |hash: u32| (u64::from(hash) * buckets as u64 >> 32) as usize;
+        let bucket = |hash: u32| ((u64::from(hash) * buckets as u64) >> 32) as usize;
         let mut starts = vec![0u32; buckets + 1];
         keys.iter().for_each(|&(hash, _)| starts[bucket(hash) + 1] += 1);
         (0..buckets).for_each(|b| starts[b + 1] += starts[b]);
@@ -200,7 +200,7 @@ impl FiledTable {
 
     fn find(&self, arena: &KeyArena, hash: u32, key: &str) -> Option<u32> {
         let buckets = self.starts.len().saturating_sub(1) as u64;
-        let bucket = (u64::from(hash) * buckets >> 32) as usize;
+        let bucket = ((u64::from(hash) * buckets) >> 32) as usize;
         let (from, to) = (*self.starts.get(bucket)?, *self.starts.get(bucket + 1)?);
         let mut slots = self.slots.get(from as usize..to as usize)?.iter();
         let is = |&&slot: &&u64| (slot >> 32) as u32 == hash && arena.get(slot as u32 as usize) == Some(key);

@@ -69,7 +69,7 @@ impl<'s> Saver<'s> {
         self.file.column(&self.path, T::DTYPE, &shape, bytemuck::cast_slice(numbers))
     }
 
-    pub(crate) fn part<T: Portable + ?Sized>(&mut self, name: impl fmt::Display, part: &T) -> Result<(), PersistError> {
+    pub(crate) fn part<T: Portable>(&mut self, name: impl fmt::Display, part: &T) -> Result<(), PersistError> {
         part.save(&mut self.at(name))
     }
 }

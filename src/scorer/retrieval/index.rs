@@ -135,7 +135,7 @@ impl crate::persist::Portable for Panels {
         out.part("steps", &parts.steps)?;
         out.part("codes", parts.codes)?;
         out.part("rows", parts.rows)?;
-        out.column("bounds", &parts.bounds)
+        out.column("bounds", parts.bounds)
     }
 
     fn load(from: &crate::persist::Loader<'_>) -> Result<Self, crate::persist::PersistError> {

@@ -202,7 +202,7 @@ fn restart_lost(q: &mut [f32], width: usize, round: u64, run: &Run<'_>) {
 
 crate::persist::portable!(Basis { factors, vectors, singular }
     "vectors of another length" => |b| b.singular.len() == b.factors
-        && (b.factors == 0 && b.vectors.is_empty() || b.factors > 0 && b.vectors.len() % b.factors == 0));
+        && (b.factors == 0 && b.vectors.is_empty() || b.factors > 0 && b.vectors.len().is_multiple_of(b.factors)));
 
 #[cfg(test)]
 mod tests {

@@ -12,11 +12,6 @@ pub(crate) fn ln_beta(a: f64, b: f64) -> f64 {
     ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
 }
 
-/// The probability of a standard normal number below `z`.
-pub(crate) fn normal_cdf(z: f64) -> f64 {
-    0.5 * erf::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
-}
-
 /// The number a standard normal one stays below with probability `p`.
 pub(crate) fn normal_quantile(p: f64) -> f64 {
     std::f64::consts::SQRT_2 * erf::erf_inv(2.0 * p - 1.0)
@@ -137,7 +132,6 @@ mod tests {
         near(student_t(0.95, 1.0), 12.706_204_736, 1e-8);
         near(student_t(0.95, 10.0), 2.228_138_852, 1e-8);
         near(student_t(0.9, 1e6), 1.644_856, 1e-5);
-        near(normal_cdf(-3.0), 0.001_349_898, 1e-6);
         near(chi_square_tail(3.841_458_821), 0.05, 1e-8);
         near(logistic(-800.0) + 1.0, 1.0, 0.0);
         near(soft_plus(800.0), 800.0, 0.0);

@@ -100,13 +100,16 @@ mod consent;
 mod event;
 mod ids;
 mod kernel;
+mod math;
 mod params;
 mod run;
 mod time;
 
 pub mod catalog;
 pub mod dataset;
+pub mod decide;
 pub mod evaluate;
+pub mod insight;
 pub mod log;
 pub mod rank;
 #[cfg(feature = "json")]
@@ -133,6 +136,7 @@ pub use dataset::{
 };
 pub use event::{Channel, CustomKind, Event, EventKind, KindSet, UnknownKind};
 pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
+pub use math::Estimated;
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
 pub use rank::{
     Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter,

@@ -126,7 +126,8 @@ impl Counts {
 
     pub(super) fn llr(self) -> f64 {
         let Self { both, a, b, n } = self;
-        let part = |seen: f64, row: f64, column: f64| if seen > 0.0 { seen * (seen * n / (row * column)).ln() } else { 0.0 };
+        let part =
+            |seen: f64, row: f64, column: f64| if seen > 0.0 { seen * (seen * n / (row * column)).ln() } else { 0.0 };
         let sum = part(both, a, b)
             + part(a - both, a, n - b)
             + part(b - both, n - a, b)

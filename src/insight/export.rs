@@ -46,7 +46,11 @@ pub fn write_csv<T: Serialize>(rows: impl IntoIterator<Item = T>, to: impl Write
 #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
 pub fn write_json<T: Serialize>(rows: impl IntoIterator<Item = T>, mut to: impl Write) -> Result<(), ExportError> {
     let told = |error: serde_json::Error| {
-        if error.is_io() { ExportError::Io(error.into()) } else { ExportError::Row { format: "JSON", why: error.to_string() } }
+        if error.is_io() {
+            ExportError::Io(error.into())
+        } else {
+            ExportError::Row { format: "JSON", why: error.to_string() }
+        }
     };
     to.write_all(b"[")?;
     for (place, row) in rows.into_iter().enumerate() {

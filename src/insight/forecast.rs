@@ -62,8 +62,11 @@ impl Forecaster {
                 Self::Smoothing => level = if t == 0 { y } else { level + alpha * (y - level) },
                 Self::Croston | Self::Sba if y > 0.0 => {
                     // The first demand starts both: its size, and the time it took.
-                    (level, second) =
-                        if any { (level + alpha * (y - level), second + alpha * (silent - second)) } else { (y, silent) };
+                    (level, second) = if any {
+                        (level + alpha * (y - level), second + alpha * (silent - second))
+                    } else {
+                        (y, silent)
+                    };
                     (silent, any) = (1.0, true);
                 }
                 Self::Croston | Self::Sba => silent += 1.0,
@@ -118,8 +121,20 @@ pub fn pattern(series: &[f64]) -> Pattern {
     let varied = sizes.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / n / (mean * mean) >= 0.49;
     match (sizes.is_empty(), series.len() as f64 / n >= 1.32) {
         (true, _) => Pattern::None,
-        (_, false) => if varied { Pattern::Erratic } else { Pattern::Smooth },
-        (_, true) => if varied { Pattern::Lumpy } else { Pattern::Intermittent },
+        (_, false) => {
+            if varied {
+                Pattern::Erratic
+            } else {
+                Pattern::Smooth
+            }
+        }
+        (_, true) => {
+            if varied {
+                Pattern::Lumpy
+            } else {
+                Pattern::Intermittent
+            }
+        }
     }
 }
 

@@ -10,8 +10,8 @@
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
-use super::affinity::{Counts, count_pairs};
 use super::Baskets;
+use super::affinity::{Counts, count_pairs};
 use crate::{Checked, ItemIdx, ParamError, ParamSpec, Validate, check_range};
 
 /// Recipe for [`relations`].

@@ -120,7 +120,7 @@ pub fn repeat_intervals(
     };
     let groups = by_item.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() >= min_purchases.max(1));
     let mut rows: Vec<RepeatInterval> = groups.map(item).collect();
-    rows.sort_by(|a, b| b.followed.cmp(&a.followed)); // stable: then by number
+    rows.sort_by_key(|row| std::cmp::Reverse(row.followed)); // stable: then by number
     rows
 }
 
@@ -136,7 +136,8 @@ mod tests {
         let mut rows: Vec<(f64, bool)> = weeks.iter().map(|&w| (f64::from(w), true)).collect();
         rows.extend(open.iter().map(|&w| (f64::from(w), false)));
         let steps = kaplan_meier(&mut rows);
-        let published = [(6.0, 0.857), (7.0, 0.807), (10.0, 0.753), (13.0, 0.690), (16.0, 0.627), (22.0, 0.538), (23.0, 0.448)];
+        let published =
+            [(6.0, 0.857), (7.0, 0.807), (10.0, 0.753), (13.0, 0.690), (16.0, 0.627), (22.0, 0.538), (23.0, 0.448)];
         assert_eq!(steps.len(), published.len());
         for (step, (time, share)) in steps.iter().zip(published) {
             assert!(step.0 == time && (step.1 - share).abs() < 6e-4, "{step:?}");

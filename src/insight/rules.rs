@@ -10,9 +10,9 @@
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::Baskets;
 use super::affinity::Counts;
 use super::fp_growth::frequent_sets;
-use super::Baskets;
 use crate::{Checked, Estimated, ItemIdx, ParamError, ParamSpec, Validate, check_range};
 
 /// Recipe for [`Baskets::rules`].
@@ -49,7 +49,12 @@ impl Validate for BasketRulesParams {
     fn table() -> &'static [ParamSpec] {
         const TABLE: &[ParamSpec] = &[
             ParamSpec::real("min_support", 0.0, 1.0, "the share of baskets with all items, at least"),
-            ParamSpec::real("min_confidence", 0.0, 1.0, "the share with the right side of those with the left, at least"),
+            ParamSpec::real(
+                "min_confidence",
+                0.0,
+                1.0,
+                "the share with the right side of those with the left, at least",
+            ),
             ParamSpec::int("min_items", 1, 100, "items of a rule at least"),
             ParamSpec::int("max_items", 1, 100, "items of a rule at most"),
             ParamSpec::real("level", 0.5, 0.9999, "the probability with which intervals hold the truth"),
@@ -129,7 +134,8 @@ impl Baskets {
                 let mut left = set.clone();
                 left.remove(place);
                 // Every part of a frequent set is frequent; the empty one is in every basket.
-                let with_left = if left.is_empty() { self.len() as u32 } else { counts.get(&left[..]).copied().unwrap_or(0) };
+                let with_left =
+                    if left.is_empty() { self.len() as u32 } else { counts.get(&left[..]).copied().unwrap_or(0) };
                 let with_right = counts.get(&[right][..]).copied().unwrap_or(0);
                 let c = Counts { both: (*both).into(), a: with_left.into(), b: with_right.into(), n };
                 if c.both >= params.min_confidence * c.a * (1.0 - ROUNDING) {

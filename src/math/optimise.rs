@@ -121,7 +121,10 @@ mod tests {
     fn rosenbrock_s_valley_ends_where_it_ends() {
         let f = |x: &[f64]| (1.0 - x[0]).powi(2) + 100.0 * (x[1] - x[0] * x[0]).powi(2);
         let found = minimise(&f, &[-1.2, 1.0], 1e-7, 500);
-        assert!(found.slope < 1e-6 && (found.at[0] - 1.0).abs() < 1e-5 && (found.at[1] - 1.0).abs() < 1e-5, "{found:?}");
+        assert!(
+            found.slope < 1e-6 && (found.at[0] - 1.0).abs() < 1e-5 && (found.at[1] - 1.0).abs() < 1e-5,
+            "{found:?}"
+        );
         let bend = hessian(&f, &[1.0, 1.0]);
         for (i, j, expected) in [(0, 0, 802.0), (0, 1, -400.0), (1, 1, 200.0)] {
             assert!((bend.get(i, j) - expected).abs() < 0.01 * expected.abs());

@@ -118,7 +118,8 @@ impl Law {
         for n in 0..limit {
             let x = n as f64;
             let there = (ln_beta(a, b + x) - base + steady).exp();
-            let left = if n == 0 { 0.0 } else { (ln_beta(a + 1.0, b + x - 1.0) - base).exp() * (1.0_f64 - below).max(0.0) };
+            let left =
+                if n == 0 { 0.0 } else { (ln_beta(a + 1.0, b + x - 1.0) - base).exp() * (1.0_f64 - below).max(0.0) };
             out.push(there + left);
             told += there + left;
             if told >= 1.0 - rest {

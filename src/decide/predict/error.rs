@@ -57,8 +57,10 @@ pub enum PredictError {
         labels: usize,
     },
     /// The likelihood has no finite maximum, or it was not found.
-    #[error("the likelihood of {model} has no maximum that could be found in {steps} steps (slope {slope:e}); the data \
-             do not say enough: take a longer period or more customers")]
+    #[error(
+        "the likelihood of {model} has no maximum that could be found in {steps} steps (slope {slope:e}); the data \
+             do not say enough: take a longer period or more customers"
+    )]
     NotFound {
         /// The model.
         model: &'static str,

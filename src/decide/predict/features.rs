@@ -43,7 +43,8 @@ impl Default for ProfileParams {
 
 impl Validate for ProfileParams {
     fn table() -> &'static [ParamSpec] {
-        const TABLE: &[ParamSpec] = &[ParamSpec::typed("kinds", "at least one event kind", "the events that are purchases")];
+        const TABLE: &[ParamSpec] =
+            &[ParamSpec::typed("kinds", "at least one event kind", "the events that are purchases")];
         TABLE
     }
 

@@ -123,7 +123,11 @@ impl Logistic {
     /// # Errors
     /// [`PredictError::Lengths`], [`PredictError::Columns`]; [`PredictError::Row`] for a number that is not finite or a label
     /// above 1; [`PredictError::TooFew`] without rows; [`PredictError::OneClass`] where all labels are the same.
-    pub fn fit<'a>(params: &Checked<LogisticParams>, rows: impl IntoIterator<Item = &'a [f64]>, labels: &[u8]) -> Result<Logistic, PredictError> {
+    pub fn fit<'a>(
+        params: &Checked<LogisticParams>,
+        rows: impl IntoIterator<Item = &'a [f64]>,
+        labels: &[u8],
+    ) -> Result<Logistic, PredictError> {
         let rows: Vec<&[f64]> = rows.into_iter().collect();
         let columns = rows.first().map_or(0, |row| row.len());
         check(&rows, columns, labels)?;
@@ -167,7 +171,8 @@ impl Logistic {
             }
         }
         Self::slope(params, &design, labels, &weights, &mut curvature);
-        let lean = |label: u8| design.chunks_exact(width).zip(labels).filter(move |(_, y)| **y == label).map(|(x, _)| x);
+        let lean =
+            |label: u8| design.chunks_exact(width).zip(labels).filter(move |(_, y)| **y == label).map(|(x, _)| x);
         let least_yes = lean(1).map(|x| dot(x, &weights)).fold(f64::INFINITY, f64::min);
         let most_no = lean(0).map(|x| dot(x, &weights)).fold(f64::NEG_INFINITY, f64::max);
         let separation = if least_yes > most_no { Separation::Separable } else { Separation::Overlapping };
@@ -177,7 +182,13 @@ impl Logistic {
     }
 
     /// The gradient at `weights`; the curvature goes to `curvature`.
-    fn slope(params: &Checked<LogisticParams>, design: &[f64], labels: &[u8], weights: &[f64], curvature: &mut Symmetric) -> Vec<f64> {
+    fn slope(
+        params: &Checked<LogisticParams>,
+        design: &[f64],
+        labels: &[u8],
+        weights: &[f64],
+        curvature: &mut Symmetric,
+    ) -> Vec<f64> {
         let width = weights.len();
         curvature.of.iter_mut().for_each(|h| *h = 0.0);
         let mut slope = vec![0.0; width];

@@ -6,9 +6,9 @@
 use serde::Serialize;
 
 use super::PredictError;
+use crate::Estimated;
 use crate::math::solve::Symmetric;
 use crate::math::special::{logistic, soft_plus};
-use crate::Estimated;
 
 fn check(probabilities: &[f64], labels: &[u8]) -> Result<(), PredictError> {
     if probabilities.len() != labels.len() {
@@ -18,7 +18,12 @@ fn check(probabilities: &[f64], labels: &[u8]) -> Result<(), PredictError> {
         return Err(PredictError::TooFew { what: "rows", got: 0, needed: 1 });
     }
     if let Some(row) = probabilities.iter().position(|p| !(0.0..=1.0).contains(p)) {
-        return Err(PredictError::Row { row, what: "probability", got: probabilities[row], expected: "a number from 0 to 1" });
+        return Err(PredictError::Row {
+            row,
+            what: "probability",
+            got: probabilities[row],
+            expected: "a number from 0 to 1",
+        });
     }
     match labels.iter().position(|&l| l > 1) {
         Some(row) => Err(PredictError::Row { row, what: "label", got: labels[row].into(), expected: "0 or 1" }),
@@ -57,8 +62,7 @@ impl Platt {
         let (high, low) = ((yes + 1.0) / (yes + 2.0), 1.0 / (no + 2.0));
         let rows: Vec<(f64, f64)> =
             probabilities.iter().zip(labels).map(|(&p, &l)| (log_odds(p), if l == 1 { high } else { low })).collect();
-        let cost =
-            |a: f64, b: f64| rows.iter().map(|(f, t)| soft_plus(a * f + b) - t * (a * f + b)).sum::<f64>();
+        let cost = |a: f64, b: f64| rows.iter().map(|(f, t)| soft_plus(a * f + b) - t * (a * f + b)).sum::<f64>();
         let (mut a, mut b) = (0.0, ((yes + 1.0) / (no + 1.0)).ln());
         let mut now = cost(a, b);
         let mut slope_error = f64::NAN;

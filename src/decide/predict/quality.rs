@@ -115,7 +115,12 @@ fn sorted(probabilities: &[f64], labels: &[u8]) -> Result<Vec<(f64, f64)>, Predi
         return Err(PredictError::TooFew { what: "rows", got: 0, needed: 1 });
     }
     if let Some(row) = probabilities.iter().position(|p| !(0.0..=1.0).contains(p)) {
-        return Err(PredictError::Row { row, what: "probability", got: probabilities[row], expected: "a number from 0 to 1" });
+        return Err(PredictError::Row {
+            row,
+            what: "probability",
+            got: probabilities[row],
+            expected: "a number from 0 to 1",
+        });
     }
     let mut rows: Vec<(f64, f64)> =
         probabilities.iter().zip(labels).map(|(&p, &l)| (p, f64::from(u8::from(l > 0)))).collect();

@@ -122,6 +122,24 @@ impl PurchaseDays {
         Self::of(data, KindSet::of(&[EventKind::Purchase]), until)
     }
 
+    /// The same purchases under the numbers of another dataset, joined by id; what `to` does not know is left out. For a
+    /// model of the past that is asked about the present.
+    #[must_use]
+    pub fn renumbered(&self, from: &Dataset, to: &Dataset) -> Self {
+        let mut rows: Vec<(UserIdx, ItemIdx, &[f64])> = self
+            .iter()
+            .filter_map(|(user, item, days)| Some((to.user(from.user_key(user))?, to.item(from.item_key(item))?, days)))
+            .collect();
+        rows.sort_by_key(|row| (row.0, row.1));
+        let mut out = Self { offsets: vec![0], ..Self::default() };
+        for (user, item, days) in rows {
+            out.pairs.push((user, item));
+            out.days.extend(days);
+            out.offsets.push(out.days.len());
+        }
+        out
+    }
+
     /// When the shopper bought the item, ascending; nothing if never. `O(log pairs)`.
     #[must_use]
     pub fn get(&self, user: UserIdx, item: ItemIdx) -> &[f64] {
@@ -250,14 +268,30 @@ impl Replenishment {
         let habits: Vec<Habit> = tallies.iter().map(habit).collect();
         let (pairs, [shape, rates, scale]) = Self::search(params, days, &habits, mean.exp())?;
         let longest = days.iter().map(|(_, _, days)| days.len()).max().unwrap_or(1);
-        let windows = (0..longest.min(200)).map(|k| shortest(shape, rates + shape * k as f64, params.coverage)).collect();
+        let windows =
+            (0..longest.min(200)).map(|k| shortest(shape, rates + shape * k as f64, params.coverage)).collect();
         let everywhere = Habit { factor: 1.0, chance };
         let intervals = again as usize;
-        Ok(Replenishment { coverage: params.coverage, shape, rates, scale, habits, everywhere, intervals, pairs, windows })
+        Ok(Replenishment {
+            coverage: params.coverage,
+            shape,
+            rates,
+            scale,
+            habits,
+            everywhere,
+            intervals,
+            pairs,
+            windows,
+        })
     }
 
     /// Maximum likelihood over the pairs with a repeat, in intervals divided by their item's factor.
-    fn search(params: &Checked<ReplenishmentParams>, days: &PurchaseDays, habits: &[Habit], usual: f64) -> Result<(usize, [f64; 3]), PredictError> {
+    fn search(
+        params: &Checked<ReplenishmentParams>,
+        days: &PurchaseDays,
+        habits: &[Habit],
+        usual: f64,
+    ) -> Result<(usize, [f64; 3]), PredictError> {
         // Intervals, their sum in usual intervals; pairs of the same number of intervals share their gamma functions.
         let mut rows: Vec<(usize, f64)> = Vec::new();
         let (mut logs, mut count) = (0.0, 0.0);
@@ -278,8 +312,7 @@ impl Replenishment {
             let (shape, rates, scale) = (at[0].exp(), at[1].exp(), at[2].exp());
             let of_count = |(k, pairs): (usize, &f64)| pairs * ln_gamma(rates + shape * k as f64);
             let gammas: f64 = with.iter().enumerate().filter(|(_, pairs)| **pairs > 0.0).map(of_count).sum();
-            let sums: f64 =
-                rows.iter().map(|&(k, sum)| (rates + shape * k as f64) * (scale + shape * sum).ln()).sum();
+            let sums: f64 = rows.iter().map(|&(k, sum)| (rates + shape * k as f64) * (scale + shape * sum).ln()).sum();
             let fixed = count * (shape * shape.ln() - ln_gamma(shape)) + (shape - 1.0) * logs;
             -(fixed + n * (rates * scale.ln() - ln_gamma(rates)) + gammas - sums) / n
         };
@@ -418,9 +451,8 @@ impl Replenishment {
     pub fn due(&self, days: &PurchaseDays, user: UserIdx, now: Timestamp) -> Vec<(ItemIdx, Window)> {
         let from = days.pairs.partition_point(|pair| pair.0 < user);
         let own = days.pairs[from..].iter().take_while(|pair| pair.0 == user).enumerate();
-        let window = |(k, &(_, item)): (usize, &(UserIdx, ItemIdx))| {
-            Some((item, self.window(item, days.at(from + k), now)?))
-        };
+        let window =
+            |(k, &(_, item)): (usize, &(UserIdx, ItemIdx))| Some((item, self.window(item, days.at(from + k), now)?));
         let mut out: Vec<(ItemIdx, Window)> = own.filter_map(window).collect();
         out.sort_by_key(|(item, window)| (window.middle, *item));
         out

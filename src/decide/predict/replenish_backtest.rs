@@ -61,7 +61,14 @@ impl Replenishment {
     /// same item. Fit `self` on [`PurchaseDays`] up to `cut` only, of a dataset that ends there, with the numbering of
     /// `days`; the naive rules' means are of `known`, the same. `level` is that of the intervals. `O(purchases)`.
     #[must_use]
-    pub fn backtest(&self, known: &PurchaseDays, days: &PurchaseDays, cut: Timestamp, own: usize, level: f64) -> WindowBacktest {
+    pub fn backtest(
+        &self,
+        known: &PurchaseDays,
+        days: &PurchaseDays,
+        cut: Timestamp,
+        own: usize,
+        level: f64,
+    ) -> WindowBacktest {
         let cut = cut.millis() as f64 / 86_400_000.0;
         let (by_item, all) = mean_intervals(known);
         let (mut questions, mut unanswered) = (Vec::new(), 0);
@@ -74,7 +81,13 @@ impl Replenishment {
                     unanswered += 1;
                     continue;
                 };
-                questions.push(self.question(user, item, &days[..=place], *next, by_item.get(&item).copied().unwrap_or(all)));
+                questions.push(self.question(
+                    user,
+                    item,
+                    &days[..=place],
+                    *next,
+                    by_item.get(&item).copied().unwrap_or(all),
+                ));
             }
         }
         let mean = |f: fn(&Question) -> f64| questions.iter().map(f).sum::<f64>() / questions.len().max(1) as f64;

@@ -4,9 +4,9 @@
 //! cargo run --release --example predict
 //! ```
 //!
-//! With `../shared/data/cdnow` beside the checkout, BG/NBD and Gamma-Gamma are fitted on the CDNOW sample too, whose figures
-//! are published; without it on the bundled Online Retail invoices only. Fixed cuts in time; every fit sees a dataset that
-//! ends at its cut (`as_of`), returns included.
+//! With `../shared/data/cdnow` beside the checkout, BG/NBD and Gamma-Gamma are fitted on the CDNOW sample too, whose
+//! figures are published; without it on the bundled Online Retail invoices only. Fixed cuts in time; every fit sees a
+//! dataset that ends at its cut (`as_of`), returns included.
 
 #[path = "online_retail/mod.rs"]
 mod online_retail;

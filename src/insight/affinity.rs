@@ -93,9 +93,11 @@ pub struct AffinityPair {
     pub lift_low: f64,
     /// The upper end.
     pub lift_high: f64,
-    /// Twice the log-likelihood ratio against independence (Dunning 1993), signed: below 0 for pairs that avoid each other.
+    /// Twice the log-likelihood ratio against independence (Dunning 1993), signed: below 0 for pairs that avoid each
+    /// other.
     pub llr: f64,
-    /// How likely a ratio this large is without any tie between the two: good for pairs met in a handful of baskets or more.
+    /// How likely a ratio this large is without any tie between the two: good for pairs met in a handful of baskets
+    /// or more.
     pub p_value: f64,
 }
 

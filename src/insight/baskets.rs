@@ -36,8 +36,8 @@ pub struct Baskets {
 }
 
 impl Baskets {
-    /// The items touched by events of `kinds`, by session or shopper row (anonymous ones included). Baskets without such an
-    /// event do not count. `O(events log)`.
+    /// The items touched by events of `kinds`, by session or shopper row (anonymous ones included). Baskets without
+    /// such an event do not count. `O(events log)`.
     #[must_use]
     pub fn of(data: &Dataset, kinds: KindSet, together: Together) -> Self {
         let keys = data.item_keys().map(str::to_owned).collect();
@@ -62,7 +62,8 @@ impl Baskets {
         out
     }
 
-    /// Baskets as lists of names, numbered as they first appear; repeats within a basket and empty baskets do not count.
+    /// Baskets as lists of names, numbered as they first appear; repeats within a basket and empty baskets do not
+    /// count.
     pub fn from_sets<'a>(sets: impl IntoIterator<Item = impl IntoIterator<Item = &'a str>>) -> Self {
         let mut out = Self { keys: Vec::new(), offsets: vec![0], items: Vec::new() };
         let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();

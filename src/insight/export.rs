@@ -21,8 +21,8 @@ pub enum ExportError {
     },
 }
 
-/// Writes `rows` as CSV with a header of the fields' names; nothing at all, not even a header, without a row. Figures that are not
-/// known are `NaN`.
+/// Writes `rows` as CSV with a header of the fields' names; nothing at all, not even a header, without a row. Figures
+/// that are not known are `NaN`.
 ///
 /// # Errors
 /// [`ExportError::Io`] when `to` refuses, [`ExportError::Row`] for rows that are not flat.

@@ -8,7 +8,8 @@
 //! | `sba` | the same times `1 - alpha / 2` (Syntetos & Boylan 2005) | the same without Croston's bias |
 //! | `tsb` | smoothed probability times smoothed size (Teunter, Syntetos & Babai 2011) | items that die out |
 //!
-//! Each is a level: the forecast is the same for every period ahead. Negative or non-finite values count as 0: they are no demand.
+//! Each is a level: the forecast is the same for every period ahead. Negative or non-finite values count as 0: they
+//! are no demand.
 
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +49,8 @@ impl Forecaster {
         }
     }
 
-    /// The forecast made after each value of `series`: entry `t` is for the time after `series[t]`, and knows nothing later.
-    /// `alpha` in 0 to 1 smooths sizes, intervals, probabilities and levels alike.
+    /// The forecast made after each value of `series`: entry `t` is for the time after `series[t]`, and knows nothing
+    /// later. `alpha` in 0 to 1 smooths sizes, intervals, probabilities and levels alike.
     #[must_use]
     pub fn path(self, series: &[f64], alpha: f64) -> Vec<f64> {
         let alpha = alpha.clamp(0.0, 1.0);
@@ -95,7 +96,8 @@ impl Forecaster {
     }
 }
 
-/// How demand comes, by the cut-offs of Syntetos, Boylan & Croston 2005: mean interval 1.32, squared variation of sizes .49.
+/// How demand comes, by the cut-offs of Syntetos, Boylan & Croston 2005: mean interval 1.32, squared variation of
+/// sizes .49.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -148,8 +150,8 @@ pub struct Backtest {
     pub alpha: f64,
     /// Mean absolute error over the test.
     pub mae: f64,
-    /// Mean absolute scaled error (Hyndman & Koehler 2006): the error over that of the naive forecast *before* the test. Below 1 is
-    /// better than naive was; NaN where the series did not move before the test.
+    /// Mean absolute scaled error (Hyndman & Koehler 2006): the error over that of the naive forecast *before* the
+    /// test. Below 1 is better than naive was; NaN where the series did not move before the test.
     pub mase: f64,
     /// Mean error, forecast less actual: above 0 is too much stock.
     pub bias: f64,
@@ -161,7 +163,8 @@ pub struct Backtest {
 pub struct Forecast {
     /// The method with the least error before the test, which is not the test's winner: choosing saw none of it.
     pub method: Forecaster,
-    /// The forecast for the next period, with the range its one-step errors had over the whole series (normal; not below 0).
+    /// The forecast for the next period, with the range its one-step errors had over the whole series (normal; not
+    /// below 0).
     pub next: Estimated,
 }
 
@@ -175,8 +178,9 @@ fn errors(path: &[f64], series: &[f64], from: usize) -> (f64, f64) {
     (sum / n, bias / n)
 }
 
-/// Judges every method on the last `test` values, one step ahead, the smoothing chosen on what came before; and forecasts
-/// the next value by the method that was best before. `None` for a series with less than four values before the test, or without a test.
+/// Judges every method on the last `test` values, one step ahead, the smoothing chosen on what came before; and
+/// forecasts the next value by the method that was best before. `None` for a series with less than four values before
+/// the test, or without a test.
 #[must_use]
 pub fn backtest(series: &[f64], test: usize, level: f64) -> Option<(Vec<Backtest>, Forecast)> {
     let series: Vec<f64> = series.iter().map(|y| if y.is_finite() { y.max(0.0) } else { 0.0 }).collect();

@@ -57,8 +57,8 @@ impl Tree {
     }
 }
 
-/// Every set of at most `longest` items that stands in at least `least` (above 0) of `baskets` (items below `n`, each once a
-/// basket), with its count: items ascending in each set, in no order between sets.
+/// Every set of at most `longest` items that stands in at least `least` (above 0) of `baskets` (items below `n`, each
+/// once a basket), with its count: items ascending in each set, in no order between sets.
 pub(super) fn frequent_sets<'b>(
     n: usize,
     baskets: impl Iterator<Item = &'b [u32]> + Clone,
@@ -85,8 +85,8 @@ pub(super) fn frequent_sets<'b>(
     out
 }
 
-/// Appends the sets that end with `suffix` to `out`. `names` are the items of the tree's numbers. The depth is at most the
-/// longest set.
+/// Appends the sets that end with `suffix` to `out`. `names` are the items of the tree's numbers. The depth is at
+/// most the longest set.
 fn grow(tree: &Tree, least: u32, longest: usize, names: &[u32], suffix: &mut Vec<u32>, out: &mut Vec<(Vec<u32>, u32)>) {
     for item in 0..names.len() {
         let support = tree.support(item);

@@ -25,8 +25,8 @@ pub struct UnboughtView {
     pub missing_buyers: f64,
 }
 
-/// Items with at least `min_viewers` viewers, the most missing buyers first, then by number. "Looked at" is a view, a click or a
-/// cart. `O(events log)`.
+/// Items with at least `min_viewers` viewers, the most missing buyers first, then by number. "Looked at" is a view, a
+/// click or a cart. `O(events log)`.
 #[must_use]
 pub fn unbought_views(data: &Dataset, min_viewers: usize, level: f64) -> Vec<UnboughtView> {
     let looking = KindSet::of(&[EventKind::View, EventKind::Click, EventKind::AddToCart]);
@@ -84,8 +84,9 @@ pub struct FruitlessSearch {
     pub share_high: f64,
 }
 
-/// Search texts, the most fruitless searches first, then by text. A search bore fruit if the shopper touched any item (viewed, clicked,
-/// carted, bought, liked, or came to it by the search) from then until `within` later. `O(events + searches log)`.
+/// Search texts, the most fruitless searches first, then by text. A search bore fruit if the shopper touched any item
+/// (viewed, clicked, carted, bought, liked, or came to it by the search) from then until `within` later. `O(events +
+/// searches log)`.
 #[must_use]
 pub fn fruitless_searches(data: &Dataset, within: Span, min_searches: usize, level: f64) -> Vec<FruitlessSearch> {
     let mut sums: FxHashMap<String, (usize, FxHashSet<UserIdx>, usize)> = FxHashMap::default();
@@ -125,9 +126,9 @@ pub struct UnseenItem {
     pub bought: usize,
 }
 
-/// Numbered items (number a catalogue's with [`DatasetBuilder::items`](crate::DatasetBuilder::items)) shown at most `most`
-/// times after `since`, the least shown first, then by number. A purchase is no showing: who sells without events of kind view or impression finds
-/// every item here, with its purchases beside. `O(events)`.
+/// Numbered items (number a catalogue's with [`DatasetBuilder::items`](crate::DatasetBuilder::items)) shown at most
+/// `most` times after `since`, the least shown first, then by number. A purchase is no showing: who sells without
+/// events of kind view or impression finds every item here, with its purchases beside. `O(events)`.
 #[must_use]
 pub fn unseen_items(data: &Dataset, since: Timestamp, most: usize) -> Vec<UnseenItem> {
     let showing = KindSet::of(&[EventKind::Impression, EventKind::View, EventKind::Click]);

@@ -11,9 +11,9 @@
 //! | what is looked at and not bought, searched and not found, never shown | [`unbought_views`], [`fruitless_searches`], [`unseen_items`] |
 //! | all of that as a file | `write_csv` (feature `csv`), `write_json` (feature `json`) |
 //!
-//! All rows are flat structs of item ids and numbers that serialise. A NaN says "not known" (JSON `null`, CSV `NaN`). Intervals are of
-//! one figure each, at the level that was asked for: of a thousand pairs looked at, a twentieth stands outside by chance, so
-//! take a small p-value or a high level where the best of many is picked.
+//! All rows are flat structs of item ids and numbers that serialise. A NaN says "not known" (JSON `null`, CSV `NaN`).
+//! Intervals are of one figure each, at the level that was asked for: of a thousand pairs looked at, a twentieth
+//! stands outside by chance, so take a small p-value or a high level where the best of many is picked.
 
 mod affinity;
 mod baskets;

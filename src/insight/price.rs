@@ -1,12 +1,14 @@
 //! What does the price do? Log-log elasticity where prices varied.
 //!
-//! Periods with a sale: the logarithm of the units against the logarithm of the mean unit price of the orders (each order line
-//! counts once), by least squares, with White's robust errors (HC3, MacKinnon & White 1985) and Student's t. An elasticity of
+//! Periods with a sale: the logarithm of the units against the logarithm of the mean unit price of the orders (each
+//! order line counts once), by least squares, with White's robust errors (HC3, MacKinnon & White 1985) and Student's
+//! t. An elasticity of
 //! -2: a price 1 % higher goes with 2 % fewer units.
 //!
 //! **Read it as what went together, not as what a price would do.** Promotions come with advertising and seasons; shops that give
-//! discounts for quantity sell many units *at* a low price, which looks like elastic demand and is not; periods without a sale
-//! have no price and are left out, which makes demand look less elastic than it is. An experiment tells more.
+//! discounts for quantity sell many units *at* a low price, which looks like elastic demand and is not; periods
+//! without a sale have no price and are left out, which makes demand look less elastic than it is. An experiment
+//! tells more.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,11 +1,13 @@
 //! Does it replace this item, or complete it? Looked at together but not bought together, or bought together.
 //!
-//! Two lifts say it: how much more often than by chance a pair is *looked at* by the same visit, and how much more often it is
+//! Two lifts say it: how much more often than by chance a pair is *looked at* by the same visit, and how much more
+//! often it is
 //! *bought* in one basket. Substitutes are compared and one of them is taken: co-view lift surely above 1, co-buy lift surely
 //! below that. Complements: co-buy lift surely above 1. "Surely" is: the whole interval. A pair of which neither
 //! is sure is undecided, whatever its figures; a shop without views has complements only.
 //!
-//! Reference for the idea: McAuley, Pandey & Leskovec 2015, "Inferring networks of substitutable and complementary products".
+//! Reference for the idea: McAuley, Pandey & Leskovec 2015, "Inferring networks of substitutable and complementary
+//! products".
 
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
@@ -96,9 +98,9 @@ pub struct RelationRow {
     pub buy_lift_high: f64,
 }
 
-/// Pairs looked at or bought together often enough, by what they are to each other: complements, then substitutes, then
-/// undecided ones, the surest lift first. `viewed` are visits with what was looked at in them, `bought` baskets, both of one
-/// dataset (the same numbering). `O(Σ basket^2)`.
+/// Pairs looked at or bought together often enough, by what they are to each other: complements, then substitutes,
+/// then undecided ones, the surest lift first. `viewed` are visits with what was looked at in them, `bought` baskets,
+/// both of one dataset (the same numbering). `O(Σ basket^2)`.
 #[must_use]
 pub fn relations(viewed: &Baskets, bought: &Baskets, params: &Checked<RelationParams>) -> Vec<RelationRow> {
     let (view_counts, buy_counts) = (viewed.counts(), bought.counts());

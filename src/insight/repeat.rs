@@ -1,10 +1,10 @@
 //! After how long is it bought again? Kaplan-Meier quantiles of the interval, by item.
 //!
-//! A purchase no other has followed *yet* is not one that none will follow: it says that the interval is at least as long as
-//! the silence so far. Such censored intervals count as long as they last (Kaplan & Meier 1958, JASA 53), so that the
-//! quantiles are those of all purchases, including those never followed: where fewer than half are followed, there is
-//! no median, and it is NaN. The intervals that did end are told beside them; alone they look too short. Intervals of the
-//! median are Brookmeyer & Crowley's 1982, on the log-log scale.
+//! A purchase no other has followed *yet* is not one that none will follow: it says that the interval is at least as
+//! long as the silence so far. Such censored intervals count as long as they last (Kaplan & Meier 1958, JASA 53), so
+//! that the quantiles are those of all purchases, including those never followed: where fewer than half are followed,
+//! there is no median, and it is NaN. The intervals that did end are told beside them; alone they look too short.
+//! Intervals of the median are Brookmeyer & Crowley's 1982, on the log-log scale.
 
 use serde::Serialize;
 
@@ -75,8 +75,8 @@ fn ends(share: f64, sum: f64, z: f64) -> (f64, f64) {
     (share.powf(half.exp()), share.powf((-half).exp()))
 }
 
-/// Every item bought by at least `min_purchases` occasions, the most repeated first, then by number. `days` are the purchases
-/// known at `until`, `level` that of the intervals. `O(purchases log)`.
+/// Every item bought by at least `min_purchases` occasions, the most repeated first, then by number. `days` are the
+/// purchases known at `until`, `level` that of the intervals. `O(purchases log)`.
 #[must_use]
 pub fn repeat_intervals(
     data: &Dataset,

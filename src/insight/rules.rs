@@ -1,11 +1,11 @@
 //! If these are in the basket, so is that: association rules over sets of any size, one item on the right.
 //!
-//! Sets by FP-growth, rules from them (Agrawal & Srikant 1994), counted as the R package `arules` counts: a rule has at least
-//! `min_items` items in all, so that 2 leaves out `{} => item`, and at most `max_items`.
+//! Sets by FP-growth, rules from them (Agrawal & Srikant 1994), counted as the R package `arules` counts: a rule has
+//! at least `min_items` items in all, so that 2 leaves out `{} => item`, and at most `max_items`.
 //!
 //! **When:** reports, bundles, shelf plans. **When not:** to recommend (pairs do as well and cover more items:
-//! [`FrequentlyBoughtTogether`](crate::FrequentlyBoughtTogether)). Low supports give very many sets: time and memory go with
-//! them, so start high.
+//! [`FrequentlyBoughtTogether`](crate::FrequentlyBoughtTogether)). Low supports give very many sets: time and memory
+//! go with them, so start high.
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -104,8 +104,8 @@ pub struct BasketRule {
 }
 
 impl Baskets {
-    /// Every set of 1 to `max_items` items in at least `min_count` (taken for 1 where 0) baskets, with its count; by size, then by the
-    /// items' numbers.
+    /// Every set of 1 to `max_items` items in at least `min_count` (taken for 1 where 0) baskets, with its count; by
+    /// size, then by the items' numbers.
     #[must_use]
     pub fn frequent_sets(&self, min_count: u32, max_items: usize) -> Vec<(Vec<ItemIdx>, u32)> {
         let mut sets = self.sets(min_count.max(1), max_items);

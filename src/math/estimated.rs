@@ -43,8 +43,8 @@ impl Estimated {
         Self { value, low: value / factor, high: value * factor }
     }
 
-    /// `hits` of `of`, with Wilson's score interval (Wilson 1927, JASA 22); all NaN of nothing. Neither end leaves 0 to 1,
-    /// and no share, not even 0 of 3, is called certain.
+    /// `hits` of `of`, with Wilson's score interval (Wilson 1927, JASA 22); all NaN of nothing. Neither end leaves 0
+    /// to 1, and no share, not even 0 of 3, is called certain.
     #[must_use]
     pub fn share(hits: f64, of: f64, level: f64) -> Self {
         let z = super::special::two_sided(level);

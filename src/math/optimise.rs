@@ -1,10 +1,10 @@
 //! The least value of a smooth function of a handful of numbers.
 //!
-//! Why not a crate (looked at 2026-11-22): `argmin` 0.11 has all of this and is kept well, but its executor reads the clock
-//! (which library code here does not), and it brings `anyhow`, `web-time`, `rand_xoshiro` and the unmaintained `paste`
-//! (RUSTSEC-2024-0436), for four unknowns and one line search. Likelihoods of BG/NBD and Gamma-Gamma in log-parameters are
-//! smooth; BFGS with central differences ends in 20 to 40 steps, where Nelder & Mead's simplex took 200 to 400 values and
-//! stopped with three digits less.
+//! Why not a crate (looked at 2026-11-22): `argmin` 0.11 has all of this and is kept well, but its executor reads the
+//! clock (which library code here does not), and it brings `anyhow`, `web-time`, `rand_xoshiro` and the unmaintained
+//! `paste` (RUSTSEC-2024-0436), for four unknowns and one line search. Likelihoods of BG/NBD and Gamma-Gamma in
+//! log-parameters are smooth; BFGS with central differences ends in 20 to 40 steps, where Nelder & Mead's simplex
+//! took 200 to 400 values and stopped with three digits less.
 
 use super::solve::Symmetric;
 
@@ -57,9 +57,9 @@ pub(crate) fn hessian(f: &impl Fn(&[f64]) -> f64, at: &[f64]) -> Symmetric {
     out
 }
 
-/// Descends from `start` by BFGS (Nocedal & Wright 2006, ch. 6) with backtracking until the gradient is below `tolerance`,
-/// no step helps, or `limit` steps are done. Where `f` is not finite it counts as too high to go to; it must be finite at
-/// `start`. No coordinate moves by more than 2 in one step: they are logarithms.
+/// Descends from `start` by BFGS (Nocedal & Wright 2006, ch. 6) with backtracking until the gradient is below
+/// `tolerance`, no step helps, or `limit` steps are done. Where `f` is not finite it counts as too high to go to; it
+/// must be finite at `start`. No coordinate moves by more than 2 in one step: they are logarithms.
 pub(crate) fn minimise(f: &impl Fn(&[f64]) -> f64, start: &[f64], tolerance: f64, limit: usize) -> Minimum {
     let n = start.len();
     let identity = || (0..n * n).map(|p| f64::from(u8::from(p / n == p % n))).collect::<Vec<f64>>();

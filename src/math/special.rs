@@ -49,9 +49,9 @@ pub(crate) fn bisect(mut low: f64, mut high: f64, f: impl Fn(f64) -> f64) -> f64
     0.5 * (low + high)
 }
 
-/// The ratio `x / (1 - x)` of a beta number that is not passed with probability `p`: the quantile of a beta-prime number,
-/// and so of a gamma number whose rate is itself gamma. Looked for by its logarithm, so that it keeps its digits however
-/// near to 0 or far out it lies.
+/// The ratio `x / (1 - x)` of a beta number that is not passed with probability `p`: the quantile of a beta-prime
+/// number, and so of a gamma number whose rate is itself gamma. Looked for by its logarithm, so that it keeps its
+/// digits however near to 0 or far out it lies.
 pub(crate) fn beta_prime_quantile(a: f64, b: f64, p: f64) -> f64 {
     // Beyond one half the complement is the exact one.
     let below = |log: f64| {

@@ -5,16 +5,16 @@
 //! probability of their own; rates are gamma, probabilities beta distributed over customers.
 //!
 //! **When:** shops without contracts, where nobody says good-bye; hundreds of customers and some repeats. **When not:** for
-//! subscriptions; where purchases come like clockwork (see [`Replenishment`](super::Replenishment)); for one who bought once
-//! it says "certainly there", since one can only leave after a repeat.
+//! subscriptions; where purchases come like clockwork (see [`Replenishment`](super::Replenishment)); for one who
+//! bought once it says "certainly there", since one can only leave after a repeat.
 //!
-//! How sure: the parameters' errors are those of the likelihood's curvature at its top, in logarithms; intervals of what is
-//! computed from them follow by the delta method (on the log or log-odds scale, so that they stay in range). They say what
-//! the fit does not know. What chance adds is told apart: [`PurchaseForecast::likely`] is the range of the count itself, from its
-//! exact law.
+//! How sure: the parameters' errors are those of the likelihood's curvature at its top, in logarithms; intervals of
+//! what is computed from them follow by the delta method (on the log or log-odds scale, so that they stay in range).
+//! They say what the fit does not know. What chance adds is told apart: [`PurchaseForecast::likely`] is the range of
+//! the count itself, from its exact law.
 //!
-//! Cost: a likelihood is one pass over distinct histories (two logarithms and an exponential each); a fit takes some 300 of
-//! them. A forecast is a series of a few dozen terms, nine times over for its interval.
+//! Cost: a likelihood is one pass over distinct histories (two logarithms and an exponential each); a fit takes some
+//! 300 of them. A forecast is a series of a few dozen terms, nine times over for its interval.
 
 use serde::{Deserialize, Serialize};
 
@@ -71,8 +71,8 @@ pub struct PurchaseForecast {
     pub alive: Estimated,
     /// The probability of at least one purchase.
     pub any: f64,
-    /// The numbers of purchases between which the true one will lie with the probability of the level (or somewhat more:
-    /// numbers are whole), at the fitted parameters.
+    /// The numbers of purchases between which the true one will lie with the probability of the level (or somewhat
+    /// more: numbers are whole), at the fitted parameters.
     pub likely: (u32, u32),
 }
 
@@ -107,9 +107,9 @@ impl BgNbd {
     /// The most likely parameters for these customers. `O(customers)` a step.
     ///
     /// # Errors
-    /// [`PredictError::Row`] for a summary that cannot be; [`PredictError::TooFew`] below four customers or without any
-    /// repeat; [`PredictError::NoTime`] where everything happened at once; [`PredictError::NotFound`] where the likelihood
-    /// rises without end, as it does when nobody seems ever to leave.
+    /// [`PredictError::Row`] for a summary that cannot be; [`PredictError::TooFew`] below four customers or without
+    /// any repeat; [`PredictError::NoTime`] where everything happened at once; [`PredictError::NotFound`] where the
+    /// likelihood rises without end, as it does when nobody seems ever to leave.
     pub fn fit(params: &Checked<BgNbdParams>, customers: &[CustomerSummary]) -> Result<BgNbd, PredictError> {
         customers.iter().enumerate().try_for_each(|(row, c)| c.validate(row))?;
         let too_few = |what, got, needed| Err(PredictError::TooFew { what, got, needed });
@@ -215,8 +215,8 @@ impl BgNbd {
         self.steps
     }
 
-    /// Whether the likelihood has a curvature at its top, so that there are intervals. Where it has not (too few customers to
-    /// tell rates from leaving), all intervals are NaN.
+    /// Whether the likelihood has a curvature at its top, so that there are intervals. Where it has not (too few
+    /// customers to tell rates from leaving), all intervals are NaN.
     #[must_use]
     pub const fn has_intervals(&self) -> bool {
         self.covariance.is_some()

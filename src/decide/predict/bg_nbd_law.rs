@@ -4,8 +4,8 @@ use crate::math::special::{hypergeometric, ln_add, ln_beta, ln_gamma, logistic};
 
 use super::CustomerSummary;
 
-/// The four parameters. Purchase rates are Gamma(`r`, rate `alpha`); after each purchase a customer leaves for good with a
-/// probability that is Beta(`a`, `b`).
+/// The four parameters. Purchase rates are Gamma(`r`, rate `alpha`); after each purchase a customer leaves for good
+/// with a probability that is Beta(`a`, `b`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Law {
     pub(super) r: f64,
@@ -55,8 +55,8 @@ impl Law {
         (self.a / (self.b + x - 1.0)).ln() + (self.r + x) * ((self.alpha + c.age) / (self.alpha + c.recency)).ln()
     }
 
-    /// Equation 6 of Fader, Hardie & Lee 2005, its two terms added as logarithms: the powers overflow, their logarithms do
-    /// not.
+    /// Equation 6 of Fader, Hardie & Lee 2005, its two terms added as logarithms: the powers overflow, their
+    /// logarithms do not.
     pub(super) fn log_likelihood(self, customers: &Grouped) -> f64 {
         let Self { r, alpha, a, b } = self;
         let constant = r * alpha.ln() - ln_gamma(r) - ln_beta(a, b);
@@ -89,9 +89,9 @@ impl Law {
         Self { r: self.r + x, alpha: self.alpha + c.age, a: self.a, b: self.b + x }
     }
 
-    /// Expected purchases of a new customer in `h`: equation 9, as
-    /// `(a + b - 1) / (a - 1) [1 - (1 - z)^(a-1) 2F1(a + b - 1 - r, a - 1; a + b - 1 + ...; z)]` with `z = h / (alpha + h)`: Euler's
-    /// transformation (A&S 15.3.3) takes the power inside, where nothing overflows and the series converges for any h.
+    /// Expected purchases of a new customer in `h`: equation 9, as `(a + b - 1) / (a - 1) [1 - (1 - z)^(a-1) 2F1(a +
+    /// b - 1 - r, a - 1; a + b - 1 + ...; z)]` with `z = h / (alpha + h)`: Euler's transformation (A&S 15.3.3) takes
+    /// the power inside, where nothing overflows and the series converges for any h.
     pub(super) fn expected(self, h: f64) -> f64 {
         let Self { r, alpha, a, b } = self;
         let at = |a: f64| {
@@ -106,8 +106,8 @@ impl Law {
         if h > 0.0 { expected.max(0.0) } else { 0.0 }
     }
 
-    /// The probabilities of 0, 1, 2, ... purchases of a new customer in `h` (equation 8), until all but `rest` is told or
-    /// `limit` numbers are.
+    /// The probabilities of 0, 1, 2, ... purchases of a new customer in `h` (equation 8), until all but `rest` is
+    /// told or `limit` numbers are.
     pub(super) fn counts(self, h: f64, rest: f64, limit: usize) -> Vec<f64> {
         let Self { r, alpha, a, b } = self;
         let (stay, come) = ((alpha / (alpha + h)).ln(), (h / (alpha + h)).ln());

@@ -16,7 +16,8 @@
 //! | `came_back` | 1 with two purchase days, else 0 |
 //! | `rebought` | the share of purchases that were of an item bought on an earlier day |
 //!
-//! Logarithms, since all of them are counts, money or time with long tails; a negative sum of money (bad data) counts as 0.
+//! Logarithms, since all of them are counts, money or time with long tails; a negative sum of money (bad data) counts
+//! as 0.
 
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
@@ -87,8 +88,8 @@ impl Profiles {
         &NAMES
     }
 
-    /// Everybody with an event at or before `now`, by number. Events after `now` are not looked at; that purchases returned
-    /// after `now` count is up to the dataset (build it with `as_of(now)`). `O(events)`.
+    /// Everybody with an event at or before `now`, by number. Events after `now` are not looked at; that purchases
+    /// returned after `now` count is up to the dataset (build it with `as_of(now)`). `O(events)`.
     #[must_use]
     pub fn at(data: &Dataset, now: Timestamp, params: &Checked<ProfileParams>) -> Self {
         let mut out = Self { users: Vec::new(), values: Vec::new() };
@@ -143,9 +144,9 @@ pub struct Labelled {
 }
 
 impl Labelled {
-    /// Features from `past` up to `now`, labels from what `future` holds after `now` up to and including `now + horizon`.
-    /// Two datasets, so that returns and all that came later cannot reach the features: build `past` with `as_of(now)`. Shoppers
-    /// are joined by id.
+    /// Features from `past` up to `now`, labels from what `future` holds after `now` up to and including `now +
+    /// horizon`. Two datasets, so that returns and all that came later cannot reach the features: build `past` with
+    /// `as_of(now)`. Shoppers are joined by id.
     #[must_use]
     pub fn new(
         past: &Dataset,

@@ -1,11 +1,12 @@
 //! What will a purchase be worth? The Gamma-Gamma model of spend by maximum likelihood.
 //!
-//! Fader & Hardie 2013, "The Gamma-Gamma model of monetary value" (brucehardie.com/notes/025). A customer's purchases are
-//! Gamma(`p`, rate ν), the ν of customers are Gamma(`q`, rate `v`). A customer's own mean is drawn towards everybody's, the less
-//! the more purchases it rests on.
+//! Fader & Hardie 2013, "The Gamma-Gamma model of monetary value" (brucehardie.com/notes/025). A customer's purchases
+//! are Gamma(`p`, rate ν), the ν of customers are Gamma(`q`, rate `v`). A customer's own mean is drawn towards
+//! everybody's, the less the more purchases it rests on.
 //!
-//! **When:** with [`BgNbd`](super::BgNbd), for the worth of customers. **When not:** where those who buy often spend more (or less) a purchase: the
-//! model takes them for independent, and [`GammaGamma::correlation`] says how far they are not; for spends with two modes.
+//! **When:** with [`BgNbd`](super::BgNbd), for the worth of customers. **When not:** where those who buy often spend
+//! more (or less) a purchase: the model takes them for independent, and [`GammaGamma::correlation`] says how far they
+//! are not; for spends with two modes.
 //!
 //! Cost: a pass over the customers a step (three gamma functions each).
 
@@ -108,8 +109,8 @@ impl Spend {
 }
 
 impl GammaGamma {
-    /// The most likely parameters for the customers who came back and whose mean value is above 0; the others are left out
-    /// and counted.
+    /// The most likely parameters for the customers who came back and whose mean value is above 0; the others are
+    /// left out and counted.
     ///
     /// # Errors
     /// [`PredictError::Row`] for a summary that cannot be; [`PredictError::TooFew`] below three customers;
@@ -206,8 +207,8 @@ impl GammaGamma {
         self.left_out
     }
 
-    /// How frequency and mean value hang together (Pearson), which the model takes to be not at all; NaN where one of them
-    /// does not vary. Beyond ±.3 do not trust it.
+    /// How frequency and mean value hang together (Pearson), which the model takes to be not at all; NaN where one of
+    /// them does not vary. Beyond ±.3 do not trust it.
     #[must_use]
     pub const fn correlation(&self) -> f64 {
         self.correlation
@@ -220,8 +221,9 @@ impl GammaGamma {
         covariance.quadratic(&gradient(&of, &self.law.logs())).max(0.0).sqrt()
     }
 
-    /// The expected value of a customer's next purchase, with the interval of what the fit does not know. For one without a
-    /// repeat it is everybody's; infinite, with NaN ends, where spends vary so much (`q <= 1`) that they have no mean.
+    /// The expected value of a customer's next purchase, with the interval of what the fit does not know. For one
+    /// without a repeat it is everybody's; infinite, with NaN ends, where spends vary so much (`q <= 1`) that they
+    /// have no mean.
     #[must_use]
     pub fn value(&self, customer: &CustomerSummary) -> Estimated {
         let value = expected(self.law, customer);

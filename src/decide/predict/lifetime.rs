@@ -58,8 +58,8 @@ impl Validate for LifetimeParams {
 /// The discounted value of what a customer will buy within the horizon: the sum over steps of expected purchases times
 /// expected value times margin times `(1 + discount)^-time`.
 ///
-/// The interval joins what both fits do not know, as if independent (they rest on different columns); it does not hold what chance
-/// adds to one customer. Cost: a forecast a step, nine times over.
+/// The interval joins what both fits do not know, as if independent (they rest on different columns); it does not
+/// hold what chance adds to one customer. Cost: a forecast a step, nine times over.
 ///
 /// # Errors
 /// [`PredictError::Row`] (row 0) for a summary that cannot be.

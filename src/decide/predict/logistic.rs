@@ -1,13 +1,13 @@
 //! How likely is yes? Logistic regression with a ridge penalty, for propensity to buy and, as its complement, churn.
 //!
-//! Columns are centred and divided by their standard deviation on the rows fitted on, so that one penalty means the same for
-//! all of them; the intercept is free. The top of the penalised likelihood is found by Newton's steps (iteratively reweighted
-//! least squares), halved where they go too far; it is unique and finite for any data, separable ones included, as long as both
-//! labels occur. Where the data *are* separable, the size of the coefficients is the penalty's doing and not the data's:
-//! [`Logistic::separation`] says so.
+//! Columns are centred and divided by their standard deviation on the rows fitted on, so that one penalty means the
+//! same for all of them; the intercept is free. The top of the penalised likelihood is found by Newton's steps
+//! (iteratively reweighted least squares), halved where they go too far; it is unique and finite for any data,
+//! separable ones included, as long as both labels occur. Where the data *are* separable, the size of the
+//! coefficients is the penalty's doing and not the data's: [`Logistic::separation`] says so.
 //!
-//! How sure: the inverse of the penalised curvature (the Laplace approximation with the penalty as a prior). With a penalty that
-//! matters, intervals are about the penalised coefficients.
+//! How sure: the inverse of the penalised curvature (the Laplace approximation with the penalty as a prior). With a
+//! penalty that matters, intervals are about the penalised coefficients.
 //!
 //! **When:** dozens of columns, hundreds of rows or more; a first and hard-to-beat base line whose coefficients can be read.
 //! **When not:** for thousands of columns (`O(columns^3)` a step); for interactions nobody wrote down as a column.
@@ -121,8 +121,9 @@ impl Logistic {
     /// Learns from rows of equal length with labels 0 and 1. Deterministic.
     ///
     /// # Errors
-    /// [`PredictError::Lengths`], [`PredictError::Columns`]; [`PredictError::Row`] for a number that is not finite or a label
-    /// above 1; [`PredictError::TooFew`] without rows; [`PredictError::OneClass`] where all labels are the same.
+    /// [`PredictError::Lengths`], [`PredictError::Columns`]; [`PredictError::Row`] for a number that is not finite or
+    /// a label above 1; [`PredictError::TooFew`] without rows; [`PredictError::OneClass`] where all labels are the
+    /// same.
     pub fn fit<'a>(
         params: &Checked<LogisticParams>,
         rows: impl IntoIterator<Item = &'a [f64]>,

@@ -11,11 +11,12 @@
 //! | will they buy within so many days; will they stay away (churn) | [`Profiles`], [`LogisticParams`] → [`Logistic`] |
 //! | are these probabilities true | [`Platt`], [`Isotonic`], [`Reliability`], [`Quality`] |
 //!
-//! What goes into the next basket is a ranking, and lives with the scorers: [`PersonalFrequency`](crate::PersonalFrequency)
-//! and [`TifuKnn`](crate::TifuKnn) for what, [`BuyAgain`](crate::BuyAgain) for what is due among a shopper's own items.
+//! What goes into the next basket is a ranking, and lives with the scorers:
+//! [`PersonalFrequency`](crate::PersonalFrequency) and [`TifuKnn`](crate::TifuKnn) for what,
+//! [`BuyAgain`](crate::BuyAgain) for what is due among a shopper's own items.
 //!
-//! Everything is a pure function of data and time. A [`Dataset`](crate::Dataset) has applied every return it knows, also those
-//! that came after the moment asked about: to learn as of a moment, build it with
+//! Everything is a pure function of data and time. A [`Dataset`](crate::Dataset) has applied every return it knows,
+//! also those that came after the moment asked about: to learn as of a moment, build it with
 //! [`DatasetBuilder::as_of`](crate::DatasetBuilder::as_of) that moment, as `examples/predict.rs` does.
 
 mod bg_nbd;

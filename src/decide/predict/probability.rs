@@ -1,7 +1,8 @@
-//! Is a predicted .3 really three in ten? Maps from predicted to true probabilities, learned on rows the model has not seen.
+//! Is a predicted .3 really three in ten? Maps from predicted to true probabilities, learned on rows the model has
+//! not seen.
 //!
-//! [`Platt`] has two numbers and asks for hundreds of rows; [`Isotonic`] takes any rising shape and asks for thousands. Learn
-//! them on a period after the one the model was fitted on and before the one it is judged on.
+//! [`Platt`] has two numbers and asks for hundreds of rows; [`Isotonic`] takes any rising shape and asks for
+//! thousands. Learn them on a period after the one the model was fitted on and before the one it is judged on.
 
 use serde::Serialize;
 
@@ -39,9 +40,10 @@ fn log_odds(p: f64) -> f64 {
 
 /// Log-odds stretched and shifted: `logistic(slope x log-odds + shift)`.
 ///
-/// Platt 1999, "Probabilistic outputs for support vector machines", with the targets and the safeguarded Newton of Lin, Lin &
-/// Weng 2007 ("A note on Platt's probabilistic outputs", Machine Learning 68): targets a little inside 0 and 1 keep it finite
-/// for any labels, all the same ones included. A slope below 1 says that the model was too sure of itself.
+/// Platt 1999, "Probabilistic outputs for support vector machines", with the targets and the safeguarded Newton of
+/// Lin, Lin & Weng 2007 ("A note on Platt's probabilistic outputs", Machine Learning 68): targets a little inside 0
+/// and 1 keep it finite for any labels, all the same ones included. A slope below 1 says that the model was too sure
+/// of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Platt {
     slope: f64,
@@ -53,8 +55,8 @@ impl Platt {
     /// Learns from predicted probabilities and what came.
     ///
     /// # Errors
-    /// [`PredictError::Lengths`], [`PredictError::TooFew`] without rows, [`PredictError::Row`] for a probability outside 0 to 1
-    /// or a label above 1.
+    /// [`PredictError::Lengths`], [`PredictError::TooFew`] without rows, [`PredictError::Row`] for a probability
+    /// outside 0 to 1 or a label above 1.
     pub fn fit(probabilities: &[f64], labels: &[u8]) -> Result<Self, PredictError> {
         check(probabilities, labels)?;
         let yes = labels.iter().filter(|&&l| l == 1).count() as f64;
@@ -116,8 +118,9 @@ impl Platt {
     }
 }
 
-/// The rising steps nearest to what came: pool adjacent violators (Zadrozny & Elkan 2002; Ayer et al. 1955), straight between the
-/// middles of the steps. No step is below `1 / (rows + 2)` or above one less that, so that no log loss is infinite.
+/// The rising steps nearest to what came: pool adjacent violators (Zadrozny & Elkan 2002; Ayer et al. 1955), straight
+/// between the middles of the steps. No step is below `1 / (rows + 2)` or above one less that, so that no log loss is
+/// infinite.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Isotonic {
     /// The mean prediction and the share of yes of each step, both rising.

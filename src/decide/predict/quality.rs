@@ -36,7 +36,8 @@ impl Reliability {
     /// Cuts the predictions into at most `parts` parts.
     ///
     /// # Errors
-    /// [`PredictError::Lengths`], [`PredictError::TooFew`] without rows, [`PredictError::Row`] for a prediction outside 0 to 1.
+    /// [`PredictError::Lengths`], [`PredictError::TooFew`] without rows, [`PredictError::Row`] for a prediction
+    /// outside 0 to 1.
     pub fn new(probabilities: &[f64], labels: &[u8], parts: usize, level: f64) -> Result<Self, PredictError> {
         let sorted = sorted(probabilities, labels)?;
         let size = sorted.len().div_ceil(parts.max(1)).max(1);
@@ -79,8 +80,8 @@ pub struct Quality {
     pub base_log_loss: f64,
     /// The mean squared distance of probability and label (Brier 1950).
     pub brier: Estimated,
-    /// The probability that a yes is ranked above a no, equal predictions counting half; its interval is DeLong's (DeLong,
-    /// DeLong & Clarke-Pearson 1988). NaN where all labels are the same.
+    /// The probability that a yes is ranked above a no, equal predictions counting half; its interval is DeLong's
+    /// (DeLong, DeLong & Clarke-Pearson 1988). NaN where all labels are the same.
     pub auc: Estimated,
 }
 

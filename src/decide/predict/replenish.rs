@@ -1,28 +1,31 @@
 //! When is this item due again for this shopper? A modified Poisson-Gamma law of the intervals, with windows.
 //!
-//! Poisson-Gamma: a shopper buys an item at a rate of their own, rates are gamma distributed, and the shopper's own purchases
-//! sharpen the rate. A Poisson process has its most likely next purchase at once, which no packet of soap does: Bhagat,
-//! Muralidharan, Lobzhanidze & Vishwanath ("Buy It Again", KDD 2018) therefore bend the age of the last purchase about the
-//! mean interval ([`Replenishment::bent_rate`] is theirs). Here the modification is in the law: an interval is Gamma(`shape`,
-//! mean 1 / rate), the Erlang of Chatfield & Goodhardt 1973 with any shape; at shape 1 it is the Poisson-Gamma. The
-//! next interval of a shopper with `k` intervals of sum `S` is then a scaled beta-prime number, whose quantiles are windows:
+//! Poisson-Gamma: a shopper buys an item at a rate of their own, rates are gamma distributed, and the shopper's own
+//! purchases sharpen the rate. A Poisson process has its most likely next purchase at once, which no packet of soap
+//! does: Bhagat, Muralidharan, Lobzhanidze & Vishwanath ("Buy It Again", KDD 2018) therefore bend the age of the last
+//! purchase about the mean interval ([`Replenishment::bent_rate`] is theirs). Here the modification is in the law: an
+//! interval is Gamma(`shape`, mean 1 / rate), the Erlang of Chatfield & Goodhardt 1973 with any shape; at shape 1 it
+//! is the Poisson-Gamma. The next interval of a shopper with `k` intervals of sum `S` is then a scaled beta-prime
+//! number, whose quantiles are windows:
 //!
 //! ```text
 //! next ~ (scale + shape S) / shape x BetaPrime(shape, rates + shape k)
 //! ```
 //!
-//! `shape`, `rates` and the common `scale` are by maximum likelihood over all (shopper, item) pairs with a repeat; an item's
-//! `scale` is that of all items times its own factor, the mean logarithm of its intervals against everybody's, drawn towards 1.
+//! `shape`, `rates` and the common `scale` are by maximum likelihood over all (shopper, item) pairs with a repeat; an
+//! item's `scale` is that of all items times its own factor, the mean logarithm of its intervals against everybody's,
+//! drawn towards 1.
 //!
 //! **When:** reminders and "running low" messages, with a window to send in and what it is worth. To *rank* what is due now,
-//! [`BuyAgain`](crate::BuyAgain) is the scorer: its `due(age) = c f(age) / (c S(age) + 1 - c)` is the rate at one moment, as
-//! [`Replenishment::probability`] is over a stretch of time. **When not:** for items bought once in a life.
+//! [`BuyAgain`](crate::BuyAgain) is the scorer: its `due(age) = c f(age) / (c S(age) + 1 - c)` is the rate at one
+//! moment, as [`Replenishment::probability`] is over a stretch of time. **When not:** for items bought once in a
+//! life.
 //!
-//! Intervals that had not ended when the data did are not seen: long ones are missed more than short ones, so that windows
-//! come early where intervals are long against the period of the data.
+//! Intervals that had not ended when the data did are not seen: long ones are missed more than short ones, so that
+//! windows come early where intervals are long against the period of the data.
 //!
-//! Cost: fit `O(pairs)` a step of the search (one logarithm each); a window `O(log purchases)` and, after silence, some hundred
-//! incomplete beta functions.
+//! Cost: fit `O(pairs)` a step of the search (one logarithm each); a window `O(log purchases)` and, after silence,
+//! some hundred incomplete beta functions.
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -122,8 +125,8 @@ impl PurchaseDays {
         Self::of(data, KindSet::of(&[EventKind::Purchase]), until)
     }
 
-    /// The same purchases under the numbers of another dataset, joined by id; what `to` does not know is left out. For a
-    /// model of the past that is asked about the present.
+    /// The same purchases under the numbers of another dataset, joined by id; what `to` does not know is left out.
+    /// For a model of the past that is asked about the present.
     #[must_use]
     pub fn renumbered(&self, from: &Dataset, to: &Dataset) -> Self {
         let mut rows: Vec<(UserIdx, ItemIdx, &[f64])> = self
@@ -237,8 +240,8 @@ impl Replenishment {
     /// Learns from purchases. Deterministic.
     ///
     /// # Errors
-    /// [`PredictError::TooFew`] with fewer than three intervals between purchases; [`PredictError::NotFound`] where all of
-    /// them are alike to the last digit, so that there is nothing to be unsure about.
+    /// [`PredictError::TooFew`] with fewer than three intervals between purchases; [`PredictError::NotFound`] where
+    /// all of them are alike to the last digit, so that there is nothing to be unsure about.
     pub fn fit(params: &Checked<ReplenishmentParams>, days: &PurchaseDays) -> Result<Replenishment, PredictError> {
         let items = days.pairs.iter().map(|(_, item)| item.as_usize() + 1).max().unwrap_or(0);
         // By item: purchases, intervals, sum of their logarithms.
@@ -339,8 +342,8 @@ fn shortest(a: f64, b: f64, coverage: f64) -> [f64; 3] {
 }
 
 impl Replenishment {
-    /// How regular intervals are: 1 for none at all (Poisson), large for clockwork. One over it is the squared coefficient of
-    /// variation of one shopper's intervals.
+    /// How regular intervals are: 1 for none at all (Poisson), large for clockwork. One over it is the squared
+    /// coefficient of variation of one shopper's intervals.
     #[must_use]
     pub const fn regularity(&self) -> f64 {
         self.shape
@@ -417,9 +420,10 @@ impl Replenishment {
         if t > 0.0 { beta_cdf(self.shape, b, t / (1.0 + t)) } else { 0.0 }
     }
 
-    /// The probability that an item bought on `days` is bought again within `within` days after `now`, given that it was not
-    /// until then. Silence speaks both for "soon" and for "never again": with the chance `c` of another purchase and `F` of
-    /// the interval, `c (F(age + within) - F(age)) / (c (1 - F(age)) + 1 - c)`. 0 without a purchase.
+    /// The probability that an item bought on `days` is bought again within `within` days after `now`, given that it
+    /// was not until then. Silence speaks both for "soon" and for "never again": with the chance `c` of another
+    /// purchase and `F` of the interval, `c (F(age + within) - F(age)) / (c (1 - F(age)) + 1 - c)`. 0 without a
+    /// purchase.
     #[must_use]
     pub fn probability(&self, item: ItemIdx, days: &[f64], now: Timestamp, within: f64) -> f64 {
         let Some(last) = days.last() else { return 0.0 };
@@ -431,10 +435,10 @@ impl Replenishment {
         if p.is_finite() { p.clamp(0.0, 1.0) } else { 0.0 }
     }
 
-    /// The rate of Bhagat et al. 2018, purchases a day: the posterior mean `(k + rates) / (t + scale)` of a Poisson rate after
-    /// `k` purchases in a time `t`, which they bend so that it peaks when the shopper's mean interval has passed: within two
-    /// mean intervals of the last purchase, the time since it counts as twice its distance from the mean interval. 0 without
-    /// a purchase.
+    /// The rate of Bhagat et al. 2018, purchases a day: the posterior mean `(k + rates) / (t + scale)` of a Poisson
+    /// rate after `k` purchases in a time `t`, which they bend so that it peaks when the shopper's mean interval has
+    /// passed: within two mean intervals of the last purchase, the time since it counts as twice its distance from
+    /// the mean interval. 0 without a purchase.
     #[must_use]
     pub fn bent_rate(&self, item: ItemIdx, days: &[f64], now: Timestamp) -> f64 {
         let Some((first, last)) = days.first().zip(days.last()) else { return 0.0 };

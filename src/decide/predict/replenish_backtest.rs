@@ -1,8 +1,10 @@
-//! Do next purchases fall in the predicted window? Asked at every purchase after a cut, of a model that saw nothing after it.
+//! Do next purchases fall in the predicted window? Asked at every purchase after a cut, of a model that saw nothing
+//! after it.
 //!
-//! A share of hits means nothing without the width it was bought with. So the naive rules get the model's width, in two ways: the
-//! same width for the same question, around the mean interval instead; and windows proportional to the mean interval, as wide on
-//! average. Questions without a next purchase in the data have no answer, and are counted, not scored.
+//! A share of hits means nothing without the width it was bought with. So the naive rules get the model's width, in
+//! two ways: the same width for the same question, around the mean interval instead; and windows proportional to the
+//! mean interval, as wide on average. Questions without a next purchase in the data have no answer, and are counted,
+//! not scored.
 
 use serde::Serialize;
 
@@ -17,7 +19,8 @@ use crate::{Estimated, ItemIdx, Timestamp, UserIdx};
 pub struct WindowScore {
     /// The rule.
     pub rule: &'static str,
-    /// The share of next purchases in its window. The interval takes a shopper's purchases for one observation, not many.
+    /// The share of next purchases in its window. The interval takes a shopper's purchases for one observation, not
+    /// many.
     pub hits: Estimated,
     /// The mean width of its windows, in days.
     pub width: f64,
@@ -57,9 +60,10 @@ fn about(middle: f64, width: f64) -> (f64, f64) {
 }
 
 impl Replenishment {
-    /// Asks at every purchase of `days` on or after `cut` with at least `own` earlier purchases by the same shopper of the
-    /// same item. Fit `self` on [`PurchaseDays`] up to `cut` only, of a dataset that ends there, with the numbering of
-    /// `days`; the naive rules' means are of `known`, the same. `level` is that of the intervals. `O(purchases)`.
+    /// Asks at every purchase of `days` on or after `cut` with at least `own` earlier purchases by the same shopper
+    /// of the same item. Fit `self` on [`PurchaseDays`] up to `cut` only, of a dataset that ends there, with the
+    /// numbering of `days`; the naive rules' means are of `known`, the same. `level` is that of the intervals.
+    /// `O(purchases)`.
     #[must_use]
     pub fn backtest(
         &self,
@@ -129,8 +133,8 @@ impl Replenishment {
     }
 }
 
-/// The mean over questions with an interval that takes each shopper's questions for one observation (the linearised variance
-/// of a ratio of sums). Questions of one shopper stand together.
+/// The mean over questions with an interval that takes each shopper's questions for one observation (the linearised
+/// variance of a ratio of sums). Questions of one shopper stand together.
 fn clustered(questions: &[Question], z: f64, f: impl Fn(&Question) -> f64) -> Estimated {
     let n = questions.len() as f64;
     let mean = questions.iter().map(&f).sum::<f64>() / n;

@@ -1,8 +1,9 @@
 //! How often, how recently, since when, for how much: what repeat-purchase models know of a customer.
 //!
-//! Conventions of Fader, Hardie & Lee 2005: purchases of one customer on one occasion (a day) are one purchase. The first
-//! purchase starts the customer; `frequency` counts the occasions after it, `recency` is the time from the first to the last
-//! and `age` from the first to the end of the period. The mean value is that of the repeat occasions, without the first.
+//! Conventions of Fader, Hardie & Lee 2005: purchases of one customer on one occasion (a day) are one purchase. The
+//! first purchase starts the customer; `frequency` counts the occasions after it, `recency` is the time from the
+//! first to the last and `age` from the first to the end of the period. The mean value is that of the repeat
+//! occasions, without the first.
 //!
 //! Cost: `O(events log)` to read, `O(occasions)` for all summaries at one moment.
 
@@ -84,8 +85,8 @@ impl CustomerSummary {
     /// Whether the numbers can be true of anybody; `row` is named in the error.
     ///
     /// # Errors
-    /// [`PredictError::Row`] where a number is not finite, a time negative, the recency above the age, or a recency given
-    /// without a repeat. A negative mean value is possible (returns); models of value leave such customers out.
+    /// [`PredictError::Row`] where a number is not finite, a time negative, the recency above the age, or a recency
+    /// given without a repeat. A negative mean value is possible (returns); models of value leave such customers out.
     pub fn validate(&self, row: usize) -> Result<(), PredictError> {
         let wrong = |what, got, expected| Err(PredictError::Row { row, what, got, expected });
         if !(0.0..=f64::MAX).contains(&self.age) {
@@ -157,8 +158,9 @@ impl PurchaseLog {
         log
     }
 
-    /// Purchases as rows of customer, time and spend, in any order; customers in the order of their first row. A negative
-    /// spend is a return: it is no purchase, and counts against the latest purchase before it (or on the same occasion).
+    /// Purchases as rows of customer, time and spend, in any order; customers in the order of their first row. A
+    /// negative spend is a return: it is no purchase, and counts against the latest purchase before it (or on the
+    /// same occasion).
     ///
     /// # Errors
     /// [`PredictError::Row`] at a spend that is not finite.
@@ -255,7 +257,8 @@ impl PurchaseLog {
         }
     }
 
-    /// A customer at the end of the occasion of `until`, from what happened up to then; `None` for one who had not bought.
+    /// A customer at the end of the occasion of `until`, from what happened up to then; `None` for one who had not
+    /// bought.
     #[must_use]
     pub fn summary(&self, customer: usize, until: Timestamp) -> Option<CustomerSummary> {
         let (end, unit) = (self.number(until), self.params.unit.as_millis() as f64);

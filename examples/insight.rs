@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let report = Reporter { args: &args };
     let (now, bought) = (data.as_of(), KindSet::of(&[EventKind::Purchase]));
-    let baskets = Baskets::of(data, bought, Together::Session);
+    let baskets = Baskets::of(data, bought, BasketUnit::Session);
     report.say(&format!(
         "{} invoices of {} items until {}; intervals hold the truth with .95 unless said",
         baskets.len(),
@@ -113,7 +113,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         },
     )?;
 
-    let viewed = Baskets::of(data, KindSet::of(&[EventKind::View]), Together::Session);
+    let viewed = Baskets::of(data, KindSet::of(&[EventKind::View]), BasketUnit::Session);
     let related =
         relations(&viewed, &baskets, &RelationParams { min_count: 100, ..RelationParams::default() }.check()?);
     let complements = related.iter().filter(|r| r.relation == Relation::Complement).count();

@@ -35,7 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let params = SummaryParams::default().check()?;
     let past = as_of(cut)?;
     lifetimes_of(&past, &whole, cut, end, params)?;
-    replenishment(&as_of(day(2011, 7, 1))?, &whole, day(2011, 7, 1))?;
+    let midsummer = as_of(day(2011, 7, 1))?;
+    replenishment(&midsummer, &whole, day(2011, 7, 1))?;
 
     // Three cuts, 60 days each: learn, calibrate, judge.
     let cuts = [day(2011, 6, 12), day(2011, 8, 11), day(2011, 10, 10)];

@@ -245,8 +245,8 @@ fn substitutes_are_compared_and_complements_are_bought_together() {
         }
     }
     let data = shop(&events);
-    let viewed = Baskets::of(&data, KindSet::of(&[EventKind::View]), Together::Session);
-    let bought = Baskets::of(&data, KindSet::of(&[EventKind::Purchase]), Together::Session);
+    let viewed = Baskets::of(&data, KindSet::of(&[EventKind::View]), BasketUnit::Session);
+    let bought = Baskets::of(&data, KindSet::of(&[EventKind::Purchase]), BasketUnit::Session);
     let rows = relations(&viewed, &bought, &RelationParams::default().check().unwrap());
     let of = |a: &str, b: &str| rows.iter().find(|r| (r.a == a && r.b == b) || (r.a == b && r.b == a)).unwrap();
     assert_eq!(of("pan1", "pan2").relation, Relation::Substitute);
@@ -414,7 +414,7 @@ fn every_report_is_a_file() {
         ("ann", "a \"mug\", blue", EventKind::Purchase, 1),
         ("ann", "tea", EventKind::Purchase, 30),
     ]);
-    let bought = Baskets::of(&data, KindSet::of(&[EventKind::Purchase]), Together::Shopper);
+    let bought = Baskets::of(&data, KindSet::of(&[EventKind::Purchase]), BasketUnit::Shopper);
     let pairs =
         bought.affinity(&AffinityPairsParams { min_count: 1, ..AffinityPairsParams::default() }.check().unwrap());
     let rules = bought.rules(&BasketRulesParams::default().check().unwrap());

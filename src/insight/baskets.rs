@@ -7,7 +7,7 @@ use crate::{Dataset, ItemIdx, KindSet, UserIdx};
 /// What makes one basket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Together {
+pub enum BasketUnit {
     /// One session, visit or invoice.
     #[default]
     Session,
@@ -39,15 +39,15 @@ impl Baskets {
     /// The items touched by events of `kinds`, by session or shopper row (anonymous ones included). Baskets without
     /// such an event do not count. `O(events log)`.
     #[must_use]
-    pub fn of(data: &Dataset, kinds: KindSet, together: Together) -> Self {
+    pub fn of(data: &Dataset, kinds: KindSet, unit: BasketUnit) -> Self {
         let keys = data.item_keys().map(str::to_owned).collect();
         let mut out = Self { keys, offsets: vec![0], items: Vec::new() };
         let mut row: Vec<(u32, u32)> = Vec::new();
         for user in (0..data.n_rows() as u32).map(UserIdx::new) {
             let events = data.events_of(user);
-            let session = |i: usize| match together {
-                Together::Session => events.sessions().get(i).copied().unwrap_or(0),
-                Together::Shopper => 0,
+            let session = |i: usize| match unit {
+                BasketUnit::Session => events.sessions().get(i).copied().unwrap_or(0),
+                BasketUnit::Shopper => 0,
             };
             let counted = events.iter().enumerate().filter(|(_, e)| kinds.contains(e.kind));
             row.clear();

@@ -29,7 +29,7 @@ mod repeat;
 mod rules;
 
 pub use affinity::{AffinityPair, AffinityPairsParams};
-pub use baskets::{Baskets, Together};
+pub use baskets::{BasketUnit, Baskets};
 pub use demand::{DemandParams, DemandRow, demand, series};
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use export::ExportError;

@@ -9,7 +9,7 @@
 //! Reference for the idea: McAuley, Pandey & Leskovec 2015, "Inferring networks of substitutable and complementary
 //! products".
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use super::Baskets;
@@ -105,19 +105,21 @@ pub struct RelationRow {
 pub fn relations(viewed: &Baskets, bought: &Baskets, params: &Checked<RelationParams>) -> Vec<RelationRow> {
     let (view_counts, buy_counts) = (viewed.counts(), bought.counts());
     let limit = params.max_basket as usize;
-    // An item below the limit in one of the two may be in pairs above it in the other: all items are counted.
-    let view_pairs = count_pairs(viewed, &view_counts, 1, limit);
-    let buy_pairs = count_pairs(bought, &buy_counts, 1, limit);
-    let often = |pairs: &rustc_hash::FxHashMap<u64, u32>| -> Vec<u64> {
-        pairs.iter().filter(|(_, n)| **n >= params.min_count).map(|(key, _)| *key).collect()
+    let least = params.min_count;
+    let often = |baskets: &Baskets, counts: &[u32]| {
+        let pairs = count_pairs(baskets, counts, least, limit);
+        pairs.into_iter().filter(|(_, n)| *n >= least).map(|(key, _)| key).collect::<Vec<u64>>()
     };
-    let keys: FxHashSet<u64> = often(&view_pairs).into_iter().chain(often(&buy_pairs)).collect();
-    let mut keys: Vec<u64> = keys.into_iter().collect();
+    let mut keys = often(viewed, &view_counts);
+    keys.extend(often(bought, &buy_counts));
     keys.sort_unstable();
+    keys.dedup();
+    // A pair that is frequent on one side counts on the other too, however rare its items are there.
+    let (view_pairs, buy_pairs) = (count_these(viewed, &keys, limit), count_these(bought, &keys, limit));
     let row = |key: u64| {
         let (a, b) = (ItemIdx::new((key >> 32) as u32), ItemIdx::new(key as u32));
         let of = |counts: &[u32], item: ItemIdx| f64::from(counts.get(item.as_usize()).copied().unwrap_or(0));
-        let counts = |pairs: &rustc_hash::FxHashMap<u64, u32>, counts: &[u32], n: usize| Counts {
+        let counts = |pairs: &FxHashMap<u64, u32>, counts: &[u32], n: usize| Counts {
             both: pairs.get(&key).copied().unwrap_or(0).into(),
             a: of(counts, a),
             b: of(counts, b),
@@ -159,4 +161,23 @@ pub fn relations(viewed: &Baskets, bought: &Baskets, params: &Checked<RelationPa
     };
     rows.sort_by(|x, y| rank(x).0.cmp(&rank(y).0).then(rank(y).1.total_cmp(&rank(x).1)));
     rows
+}
+
+/// How often each of these pairs stands together. `O(Σ basket^2)` over the items that are in one of them.
+fn count_these(baskets: &Baskets, keys: &[u64], limit: usize) -> FxHashMap<u64, u32> {
+    let items: FxHashSet<u32> = keys.iter().flat_map(|&key| [(key >> 32) as u32, key as u32]).collect();
+    let mut pairs: FxHashMap<u64, u32> = keys.iter().map(|&key| (key, 0)).collect();
+    let mut held: Vec<u32> = Vec::new();
+    for basket in baskets.iter().filter(|basket| basket.len() <= limit) {
+        held.clear();
+        held.extend(basket.iter().copied().filter(|item| items.contains(item)));
+        for (place, &a) in held.iter().enumerate() {
+            for &b in &held[place + 1..] {
+                if let Some(count) = pairs.get_mut(&(u64::from(a) << 32 | u64::from(b))) {
+                    *count += 1;
+                }
+            }
+        }
+    }
+    pairs
 }

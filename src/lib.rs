@@ -101,6 +101,7 @@ mod consent;
 mod event;
 mod ids;
 mod kernel;
+mod math;
 mod params;
 mod run;
 mod time;
@@ -108,7 +109,9 @@ mod time;
 pub mod catalog;
 pub mod customer;
 pub mod dataset;
+pub mod decide;
 pub mod evaluate;
+pub mod insight;
 pub mod log;
 pub mod persist;
 pub mod rank;
@@ -136,6 +139,7 @@ pub use dataset::{
 };
 pub use event::{Channel, CustomKind, Event, EventKind, KindSet, UnknownKind};
 pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
+pub use math::Estimated;
 pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_range};
 pub use persist::{PersistError, Store, StoreError};
 pub use rank::{

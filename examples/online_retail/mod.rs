@@ -18,6 +18,11 @@ pub(crate) struct Shop {
 /// Reads the invoices: cancellations take back what they cancel, lines without customer are anonymous baskets, and
 /// postage, fees, samples and stock corrections stay out.
 pub(crate) fn load() -> Result<Shop, Box<dyn Error>> {
+    load_until(None)
+}
+
+/// As [`load`], as it was known at a moment: nothing later, not even the cancellation of what was bought before.
+pub(crate) fn load_until(now: Option<Timestamp>) -> Result<Shop, Box<dyn Error>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/online_retail.csv.gz");
     let columns = Columns::new("CustomerID", "StockCode", LawfulBasis::Contract)
         .kind(EventKind::Purchase)
@@ -58,6 +63,9 @@ pub(crate) fn load() -> Result<Shop, Box<dyn Error>> {
     };
     let weights = EventWeights::default().with(EventKind::Purchase, weight).check()?;
     let mut builder = DatasetBuilder::new(Lineage::new(1)).weights(weights);
+    if let Some(now) = now {
+        builder = builder.as_of(now);
+    }
     let report = builder.ingest(source)?;
     let data = Arc::new(builder.finish()?);
     let catalog = catalog.lock().map_err(|_| "the catalogue was poisoned")?.clone().build();

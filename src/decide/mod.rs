@@ -1,0 +1,3 @@
+//! What should happen next?
+
+pub mod predict;

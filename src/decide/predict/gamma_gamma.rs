@@ -1,0 +1,245 @@
+//! What will a purchase be worth? The Gamma-Gamma model of spend by maximum likelihood.
+//!
+//! Fader & Hardie 2013, "The Gamma-Gamma model of monetary value" (brucehardie.com/notes/025). A customer's purchases
+//! are Gamma(`p`, rate ν), the ν of customers are Gamma(`q`, rate `v`). A customer's own mean is drawn towards
+//! everybody's, the less the more purchases it rests on.
+//!
+//! **When:** with [`BgNbd`](super::BgNbd), for the worth of customers. **When not:** where those who buy often spend
+//! more (or less) a purchase: the model takes them for independent, and [`GammaGamma::correlation`] says how far they
+//! are not; for spends with two modes.
+//!
+//! Cost: a pass over the customers a step (three gamma functions each).
+
+use serde::{Deserialize, Serialize};
+
+use super::{CustomerSummary, PredictError};
+use crate::math::optimise::{gradient, hessian, minimise};
+use crate::math::solve::Symmetric;
+use crate::math::special::ln_gamma;
+use crate::{Checked, Estimated, ParamError, ParamSpec, Validate, check_range};
+
+/// Recipe for [`GammaGamma`].
+///
+/// | field | default | range | what |
+/// |---|---|---|---|
+/// | `level` | .95 | .5 to .999 | the probability with which intervals hold the truth |
+/// | `steps` | 500 | 10 to 100000 | steps of the search at most |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GammaGammaParams {
+    /// The probability with which intervals hold the truth.
+    pub level: f64,
+    /// Steps of the search at most.
+    pub steps: u32,
+}
+
+impl Default for GammaGammaParams {
+    fn default() -> Self {
+        Self { level: 0.95, steps: 500 }
+    }
+}
+
+impl Validate for GammaGammaParams {
+    fn table() -> &'static [ParamSpec] {
+        super::bg_nbd::BgNbdParams::table()
+    }
+
+    fn validate(&self) -> Result<(), ParamError> {
+        check_range::<Self>("level", self.level)?;
+        check_range::<Self>("steps", self.steps.into())
+    }
+}
+
+/// Fitted: how spends differ within and between customers.
+///
+/// # Example
+/// ```
+/// use likewise::Validate;
+/// use likewise::decide::predict::{CustomerSummary, GammaGamma, GammaGammaParams};
+/// let spends = [22.0, 31.0, 18.0, 45.0, 28.0, 90.0, 35.0, 24.0, 12.0, 51.0];
+/// let customers: Vec<_> = spends.iter().zip(1..).map(|(&m, x)| CustomerSummary::new(x, 9.0, 10.0, m)).collect();
+/// let model = GammaGamma::fit(&GammaGammaParams::default().check()?, &customers)?;
+/// // One purchase of 90 is luck, thirty are a habit.
+/// let (once, often) = (CustomerSummary::new(1, 9.0, 10.0, 90.0), CustomerSummary::new(30, 9.0, 10.0, 90.0));
+/// assert!(model.value(&once).value < model.value(&often).value);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct GammaGamma {
+    law: Spend,
+    level: f64,
+    covariance: Option<Symmetric>,
+    log_likelihood: f64,
+    customers: usize,
+    left_out: usize,
+    correlation: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Spend {
+    p: f64,
+    q: f64,
+    v: f64,
+}
+
+impl Spend {
+    fn from_logs(logs: &[f64]) -> Self {
+        let at = |i: usize| logs.get(i).copied().unwrap_or(f64::NAN).exp();
+        Self { p: at(0), q: at(1), v: at(2) }
+    }
+
+    fn logs(self) -> [f64; 3] {
+        [self.p.ln(), self.q.ln(), self.v.ln()]
+    }
+
+    /// Equation 1a of the note, for `x` purchases of mean `m`.
+    fn log_likelihood(self, x: f64, m: f64) -> f64 {
+        let Self { p, q, v } = self;
+        let px = p * x;
+        ln_gamma(px + q) - ln_gamma(px) - ln_gamma(q) + q * v.ln() + (px - 1.0) * m.ln() + px * x.ln()
+            - (px + q) * (v + x * m).ln()
+    }
+
+    /// Equation 5: the expected mean spend given `x` purchases of mean `m`. Infinite where `p x + q <= 1`.
+    fn expected(self, x: f64, m: f64) -> f64 {
+        let Self { p, q, v } = self;
+        let below = p * x + q - 1.0;
+        if below > 0.0 { p * (v + x * m) / below } else { f64::INFINITY }
+    }
+}
+
+impl GammaGamma {
+    /// The most likely parameters for the customers who came back and whose mean value is above 0; the others are
+    /// left out and counted.
+    ///
+    /// # Errors
+    /// [`PredictError::Row`] for a summary that cannot be; [`PredictError::TooFew`] below three customers;
+    /// [`PredictError::NotFound`] where spends do not differ, so that the likelihood rises without end.
+    pub fn fit(params: &Checked<GammaGammaParams>, customers: &[CustomerSummary]) -> Result<GammaGamma, PredictError> {
+        customers.iter().enumerate().try_for_each(|(row, c)| c.validate(row))?;
+        let used = customers.iter().filter(|c| c.frequency > 0 && c.mean_value > 0.0);
+        let rows: Vec<(f64, f64)> = used.map(|c| (f64::from(c.frequency), c.mean_value)).collect();
+        if rows.len() < 3 {
+            return Err(PredictError::TooFew { what: "customers who came back", got: rows.len(), needed: 3 });
+        }
+        let n = rows.len() as f64;
+        let scale = rows.iter().map(|(_, m)| m).sum::<f64>() / n;
+        // In multiples of the mean spend, so that a currency of large numbers is searched like any other.
+        let unit: Vec<(f64, f64)> = rows.iter().map(|&(x, m)| (x, m / scale)).collect();
+        let cost = |logs: &[f64]| {
+            let law = Spend::from_logs(logs);
+            let inside = logs.iter().all(|log| log.abs() < 14.0);
+            if inside { -unit.iter().map(|&(x, m)| law.log_likelihood(x, m)).sum::<f64>() / n } else { f64::INFINITY }
+        };
+        let found = [(2.0, 3.0), (8.0, 8.0)]
+            .map(|(p, q)| minimise(&cost, &Spend { p, q, v: (q - 1.0) / p }.logs(), 1e-8, params.steps as usize));
+        let [first, second] = found;
+        let best = if second.value < first.value { second } else { first };
+        if !best.value.is_finite() || best.slope > 1e-5 || best.at.iter().any(|log| log.abs() > 12.0) {
+            return Err(PredictError::NotFound { model: "Gamma-Gamma", steps: best.steps, slope: best.slope });
+        }
+        let mut information = hessian(&cost, &best.at);
+        information.of.iter_mut().for_each(|h| *h *= n);
+        let mut law = Spend::from_logs(&best.at);
+        law.v *= scale;
+        Ok(GammaGamma {
+            law,
+            level: params.level,
+            covariance: information.inverse(),
+            log_likelihood: -best.value * n - n * scale.ln(),
+            customers: rows.len(),
+            left_out: customers.len() - rows.len(),
+            correlation: correlation(&rows),
+        })
+    }
+}
+
+/// Pearson's; NaN without variance.
+fn correlation(rows: &[(f64, f64)]) -> f64 {
+    let n = rows.len() as f64;
+    let (sx, sy) = rows.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x, b + y));
+    let (mx, my) = (sx / n, sy / n);
+    let [xx, yy, xy] = rows.iter().fold([0.0; 3], |[a, b, c], (x, y)| {
+        [a + (x - mx) * (x - mx), b + (y - my) * (y - my), c + (x - mx) * (y - my)]
+    });
+    xy / (xx * yy).sqrt()
+}
+
+impl GammaGamma {
+    fn parameter(&self, place: usize, value: f64) -> Estimated {
+        let variance = self.covariance.as_ref().map_or(f64::NAN, |c| c.get(place, place));
+        Estimated::log_normal(value, variance.sqrt(), self.level)
+    }
+
+    /// Shape of one customer's spends.
+    #[must_use]
+    pub fn p(&self) -> Estimated {
+        self.parameter(0, self.law.p)
+    }
+
+    /// Shape of how customers differ.
+    #[must_use]
+    pub fn q(&self) -> Estimated {
+        self.parameter(1, self.law.q)
+    }
+
+    /// Rate of how customers differ, in the currency.
+    #[must_use]
+    pub fn v(&self) -> Estimated {
+        self.parameter(2, self.law.v)
+    }
+
+    /// The logarithm of the likelihood.
+    #[must_use]
+    pub const fn log_likelihood(&self) -> f64 {
+        self.log_likelihood
+    }
+
+    /// How many customers it was fitted on.
+    #[must_use]
+    pub const fn customers(&self) -> usize {
+        self.customers
+    }
+
+    /// How many it could not use: without a repeat, or whose repeats brought nothing.
+    #[must_use]
+    pub const fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// How frequency and mean value hang together (Pearson), which the model takes to be not at all; NaN where one of
+    /// them does not vary. Beyond ±.3 do not trust it.
+    #[must_use]
+    pub const fn correlation(&self) -> f64 {
+        self.correlation
+    }
+
+    /// The standard error of the logarithm of `f`.
+    pub(super) fn log_error(&self, customer: &CustomerSummary) -> f64 {
+        let Some(covariance) = &self.covariance else { return f64::NAN };
+        let of = |logs: &[f64]| expected(Spend::from_logs(logs), customer).ln();
+        covariance.quadratic(&gradient(&of, &self.law.logs())).max(0.0).sqrt()
+    }
+
+    /// The expected value of a customer's next purchase, with the interval of what the fit does not know. For one
+    /// without a repeat it is everybody's; infinite, with NaN ends, where spends vary so much (`q <= 1`) that they
+    /// have no mean.
+    #[must_use]
+    pub fn value(&self, customer: &CustomerSummary) -> Estimated {
+        let value = expected(self.law, customer);
+        if value.is_finite() {
+            Estimated::log_normal(value, self.log_error(customer), self.level)
+        } else {
+            Estimated::unsure(value)
+        }
+    }
+}
+
+/// A mean value of 0 or below is that of no purchase the model knows: such a customer counts as one without a repeat.
+fn expected(law: Spend, customer: &CustomerSummary) -> f64 {
+    if customer.frequency > 0 && customer.mean_value > 0.0 {
+        law.expected(customer.frequency.into(), customer.mean_value)
+    } else {
+        law.expected(0.0, 0.0)
+    }
+}

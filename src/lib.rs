@@ -97,6 +97,7 @@
 struct Readme;
 
 mod consent;
+mod distribution;
 mod event;
 mod ids;
 mod kernel;
@@ -107,7 +108,9 @@ mod time;
 pub mod catalog;
 pub mod customer;
 pub mod dataset;
+pub mod decide;
 pub mod evaluate;
+pub mod experiment;
 pub mod log;
 pub mod rank;
 #[cfg(feature = "json")]

@@ -2,7 +2,7 @@
 //! page planned as a whole.
 //!
 //! ```sh
-//! cargo run --release --example content [visits, 20000 unless said]
+//! cargo run --release --example content [visits, 10000 unless said]
 //! ```
 
 use std::error::Error;
@@ -83,7 +83,7 @@ fn simulate(params: &BanditParams, world: World, visits: u32, seed: u64) -> Resu
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let visits: u32 = std::env::args().nth(1).map_or(Ok(20_000), |n| n.parse())?;
+    let visits: u32 = std::env::args().nth(1).map_or(Ok(10_000), |n| n.parse())?;
     let visits = visits.max(100);
     let usual = Prior { mean: 0.05, weight: 4.0 }; // about what a banner is clicked
     let base = BanditParams { explore: 0.0, prior: usual, ..BanditParams::default() };
@@ -108,7 +108,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     .into_iter()
     .enumerate()
     {
-        println!("{}. {what}: clicks lost against always showing the best, mean of 10 shops", number + 1);
+        println!("{}. {what}: clicks lost against always showing the best, mean of 8 shops", number + 1);
         print!("   {:<30}", "after visits");
         (1..=5).for_each(|fifth| print!("{:>9}", visits / 5 * fifth));
         println!();
@@ -117,7 +117,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             for half in halves {
                 let params = BanditParams { half_life: half.map(Span::secs), ..params.clone() };
                 let all: Result<Vec<Told>, _> =
-                    (0..10u64).into_par_iter().map(|seed| simulate(&params, world, visits, seed)).collect();
+                    (0..8u64).into_par_iter().map(|seed| simulate(&params, world, visits, seed)).collect();
                 let all = all.map_err(|error| error.to_string())?;
                 let name = half.map_or_else(|| (*name).to_owned(), |_| format!("{name}, fading"));
                 print!("   {name:<30}");
@@ -136,7 +136,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// What is reported against what is done.
 fn propensities(base: &BanditParams) -> Result<(), Box<dyn Error>> {
-    println!("4. propensities against the frequencies of 100,000 choices from one state");
+    println!("4. propensities against the frequencies of 20,000 choices from one state");
     let params = BanditParams { explore: 0.05, ..base.clone() };
     let mut bandit = Bandit::new(params.check()?, BANNERS.map(Arm::new).to_vec(), "shop", Evidence::default())?;
     let (context, mut draw) = (ContentContext::default(), Draw(1));
@@ -152,15 +152,15 @@ fn propensities(base: &BanditParams) -> Result<(), Box<dyn Error>> {
     let stated = bandit.propensities(&context, now, None)?;
     let mut counts = [0u64; 5];
     let started = Instant::now();
-    for request in 0..100_000 {
+    for request in 0..20_000 {
         let id = request.to_string();
         let choice =
             bandit.clone().choose(&ContentRequest { id: &id, context: &context, now, seed: 7, fatigue: None })?;
         counts[BANNERS.iter().position(|b| *b == choice.arm).ok_or("an arm nobody gave")?] += 1;
     }
-    let took = started.elapsed() / 100_000;
+    let took = started.elapsed() / 20_000;
     for ((place, p), count) in stated.iter().zip(counts) {
-        println!("   {:<8} said {p:.4}, done {:.4}", BANNERS[*place], count as f64 / 1e5);
+        println!("   {:<8} said {p:.4}, done {:.4}", BANNERS[*place], count as f64 / 2e4);
     }
     let weights: Vec<u32> = stated.iter().map(|(_, p)| (p * 1e9) as u32).collect();
     println!(

@@ -147,7 +147,7 @@ const WORLDS: [World; 4] = [
     },
 ];
 
-const PAIRS: u64 = 4_000;
+const PAIRS: u64 = 2_000;
 
 /// One run: pairs until the test stops, looking after every observation; and whether Welch's test, read after every
 /// 100th pair and at the end, would have cried.
@@ -222,7 +222,7 @@ fn power(runs: u64) -> Result<(), Box<dyn Error>> {
     let runs = (runs / 5).max(1);
     println!("\n3. A/B: power in % and mean pairs until the end, {runs} runs of at most {PAIRS} pairs, normal values");
     println!("   {:>9} {:>16} {:>22} {:>22}", "effect", "Welch at the end", "mixture SPRT (.1)", "tuned for the end");
-    for effect in [0.03, 0.06, 0.1, 0.2] {
+    for effect in [0.05, 0.09, 0.15, 0.3] {
         let world = &WORLDS[0];
         let sprt = many(world, Mixture::Effect(0.1), effect, runs)?;
         let tuned = many(world, Mixture::TunedFor(2 * PAIRS), effect, runs)?;

@@ -38,35 +38,39 @@ impl Law {
         }
     }
 
-    /// The logarithm of the density, but for a constant.
-    fn ln_density(self, t: f64) -> f64 {
+    /// The logarithm of the density, but for a constant, and its slope.
+    fn ln_density(self, node: &Node) -> (f64, f64) {
         match self {
-            Self::Beta { successes, failures } => {
-                let tail = (-t.abs()).exp().ln_1p();
-                let (below, above) = (t.min(0.0) - tail, (-t).min(0.0) - tail); // ln x and ln (1 - x)
-                successes * below + failures * above
+            Self::Beta { successes: a, failures: b } => {
+                (a * node.ln_share + b * node.ln_rest, a * (1.0 - node.share) - b * node.share)
             }
             Self::Normal { .. } => {
                 let (mean, error, ..) = self.place();
-                -0.5 * ((t - mean) / error).powi(2)
+                let off = (mean - node.at) / error;
+                (-0.5 * off * off, off / error)
             }
         }
     }
 }
 
-impl Law {
-    /// The slope of [`Law::ln_density`].
-    fn ln_slope(self, t: f64) -> f64 {
-        match self {
-            Self::Beta { successes, failures } => {
-                let share = 1.0 / (1.0 + (-t).exp());
-                successes * (1.0 - share) - failures * share
-            }
-            Self::Normal { .. } => {
-                let (mean, error, ..) = self.place();
-                (mean - t) / error / error
-            }
+/// A point of the grid; for shares, what all Beta laws need of it.
+struct Node {
+    at: f64,
+    share: f64,
+    ln_share: f64,
+    ln_rest: f64,
+}
+
+impl Node {
+    fn new(at: f64, shares: bool) -> Self {
+        if !shares {
+            return Self { at, share: 0.0, ln_share: 0.0, ln_rest: 0.0 };
         }
+        let small = (-at.abs()).exp();
+        let tail = small.ln_1p();
+        let (high, low) = (1.0 / (1.0 + small), small / (1.0 + small));
+        let share = if at < 0.0 { low } else { high };
+        Self { at, share, ln_share: at.min(0.0) - tail, ln_rest: (-at).min(0.0) - tail }
     }
 }
 
@@ -76,19 +80,21 @@ pub(super) fn best_chances(laws: &[Law]) -> Vec<f64> {
     if laws.len() < 2 {
         return vec![1.0; laws.len()];
     }
-    let mut nodes = Vec::with_capacity(laws.len() * 72);
+    let shares = matches!(laws, [Law::Beta { .. }, ..]);
+    let mut nodes = Vec::with_capacity(laws.len() * 64);
     for law in laws {
         let (middle, width, left, right) = law.place();
-        nodes.extend((-24..=24).map(|step| middle + width * f64::from(step) * 0.25));
-        for step in 1..=10 {
+        nodes.extend((-22..=22).map(|step| middle + width * f64::from(step) * 0.25));
+        for step in 1..=if shares { 8 } else { 0 } {
             let far = f64::from(step);
             // A Beta law with little evidence falls like an exponential in log-odds, far beyond its width.
-            nodes.push(middle - width * 6.0 - left * 0.2 * far * far);
-            nodes.push(middle + width * 6.0 + right * 0.2 * far * far);
+            nodes.push(middle - width * 5.5 - left * 0.3 * far * far);
+            nodes.push(middle + width * 5.5 + right * 0.3 * far * far);
         }
     }
     nodes.sort_unstable_by(f64::total_cmp);
     nodes.dedup();
+    let nodes: Vec<Node> = nodes.into_iter().map(|at| Node::new(at, shares)).collect();
     let (n, k) = (nodes.len(), laws.len());
     let (mut density, mut below) = (vec![0.0; k * n], vec![0.0; k * n]);
     for ((law, density), below) in laws.iter().zip(density.chunks_exact_mut(n)).zip(below.chunks_exact_mut(n)) {
@@ -97,8 +103,8 @@ pub(super) fn best_chances(laws: &[Law]) -> Vec<f64> {
     // Column by column: each law's density times the others' chances of lying below, by trapezoids.
     let (mut chances, mut after) = (vec![0.0; k], vec![1.0; k + 1]);
     for node in 0..n {
-        let left = if node == 0 { 0.0 } else { nodes[node] - nodes[node - 1] };
-        let right = if node + 1 == n { 0.0 } else { nodes[node + 1] - nodes[node] };
+        let left = if node == 0 { 0.0 } else { nodes[node].at - nodes[node - 1].at };
+        let right = if node + 1 == n { 0.0 } else { nodes[node + 1].at - nodes[node].at };
         for law in (0..k).rev() {
             after[law] = after[law + 1] * below[law * n + node];
         }
@@ -119,12 +125,14 @@ pub(super) fn best_chances(laws: &[Law]) -> Vec<f64> {
 
 /// The density and the distribution function of a law at all nodes. Between two nodes the density is taken as the cubic
 /// with its values and slopes, so that steps of a quarter of the width are right to 1e-4.
-fn tabulate(law: Law, nodes: &[f64], density: &mut [f64], below: &mut [f64]) {
-    let top = law.ln_density(law.place().0);
+fn tabulate(law: Law, nodes: &[Node], density: &mut [f64], below: &mut [f64]) {
+    let top = law.ln_density(&Node::new(law.place().0, matches!(law, Law::Beta { .. }))).0;
     let (mut last, mut sum): (Option<(f64, f64, f64)>, f64) = (None, 0.0);
-    for ((t, density), below) in nodes.iter().zip(density.iter_mut()).zip(below.iter_mut()) {
-        *density = (law.ln_density(*t) - top).exp();
-        let slope = *density * law.ln_slope(*t);
+    for ((node, density), below) in nodes.iter().zip(density.iter_mut()).zip(below.iter_mut()) {
+        let (ln, slope) = law.ln_density(node);
+        // What is below e^-40 of the top adds nothing.
+        *density = if ln - top < -40.0 { 0.0 } else { (ln - top).exp() };
+        let (t, slope) = (node.at, *density * slope);
         if let Some((before, was, sloped)) = last {
             let step = t - before;
             let (flat, bend) = (step * (*density + was) / 2.0, step * step * (slope - sloped) / 12.0);
@@ -132,7 +140,7 @@ fn tabulate(law: Law, nodes: &[f64], density: &mut [f64], below: &mut [f64]) {
             sum += (flat - bend).clamp(0.0, 2.0 * flat);
         }
         *below = sum;
-        last = Some((*t, *density, slope));
+        last = Some((t, *density, slope));
     }
     if sum > 0.0 {
         density.iter_mut().chain(below.iter_mut()).for_each(|v| *v /= sum);

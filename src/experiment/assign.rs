@@ -16,7 +16,7 @@
 //! As 3 and 4 are different hashes, a growing `share` (or a growing range of places) adds shoppers and moves nobody.
 //! Weights are part of what an experiment *is*: change them only with the salt, as a new experiment.
 //!
-//! Cost: one hash of the id (about 5 ns for 20 bytes) for each question that is reached.
+//! Cost: one hash of the id for each question that is reached.
 
 use std::ops::Range;
 

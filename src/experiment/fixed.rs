@@ -1,7 +1,7 @@
 //! Tests that are read once, at a time fixed beforehand.
 //!
 //! **When:** the number of shoppers is decided before the start and nobody looks earlier. **When not:** when somebody
-//! will look: at a fifth look a 5 % test is a 14 % test. Then use [`Sequential`](super::Sequential).
+//! will look: with five looks a 5 % test is a 14 % test (Armitage, McPherson & Rowe 1969, JRSS A 132). Then use [`Sequential`](super::Sequential).
 
 use serde::{Deserialize, Serialize};
 

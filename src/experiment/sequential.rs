@@ -1,8 +1,8 @@
 //! Tests that may be read at any time, as often as anybody likes, and stopped when they say so.
 //!
 //! **When:** an experiment somebody watches, which is every one. **When not:** when the number of shoppers is fixed and
-//! small: the right to look costs about a third more shoppers in the worst case than [`welch`](super::welch) read once,
-//! and saves as many where the effect is larger than the one planned for.
+//! small: where the effect is just the one planned for, the right to look costs power against [`welch`](super::welch) read
+//! once; where it is larger, it ends long before (`cargo run --release --example experiment` prints both).
 //!
 //! With `d` the difference of the means and `s²` its variance, the mixture likelihood ratio against "no difference" with
 //! normal weights of variance `τ²` over effects is
@@ -21,7 +21,7 @@
 //! Variances are estimated along the way, so both hold asymptotically: the [burn-in](SequentialParams::burn_in) keeps the
 //! first estimates from speaking.
 //!
-//! Cost: 10 ns an observation without a look, 30 ns with one.
+//! Cost: `O(1)` an observation, with a look or without.
 
 use serde::{Deserialize, Serialize};
 

@@ -62,7 +62,7 @@ pub struct Slot {
 /// |---|---|---|---|
 /// | `repeat` | 0.6 | 0 to 1 | what a module is worth for each earlier module of its topic |
 /// | `place` | 0.85 | 0 to 1 | what a place of a rail is looked at, compared with the one before |
-/// | `exact` | 2,000 | 0 to 1,000,000 | arrangements up to which all are tried; about 1 µs each |
+/// | `exact` | 2,000 | 0 to 1,000,000 | arrangements up to which all are tried |
 /// | `rounds` | 100 | 0 to 10,000 | exchanges at most, where there are more |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

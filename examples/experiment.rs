@@ -181,7 +181,10 @@ fn simulate(world: &World, mixture: Mixture, lift: f64, run: u64) -> Result<Outc
             }
         }
         if pair % 100 == 0 && pair >= world.burn_in {
-            let sure = welch(control.sample(), treatment.sample(), 0.95).is_ok_and(|found| found.p_value < 0.05);
+            // Welch's test with hundreds of degrees of freedom: its statistic against the normal quantile.
+            let (c, t) = (control.sample(), treatment.sample());
+            let error = (c.variance / c.n as f64 + t.variance / t.n as f64).sqrt();
+            let sure = ((t.mean - c.mean) / error).abs() > 1.959_964;
             found.peeking |= sure;
             found.fixed = sure;
         }

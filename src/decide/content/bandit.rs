@@ -354,7 +354,7 @@ impl Bandit {
         if share && !(0.0..=1.0).contains(&reward) {
             return Err(BanditError::Reward { got: reward, expected: "from 0 to 1" });
         }
-        if !(reward.abs() <= 1e12) {
+        if !(-1e12..=1e12).contains(&reward) {
             return Err(BanditError::Reward { got: reward, expected: "a finite number up to 1e12 in size" });
         }
         if choice.process != self.process {

@@ -168,7 +168,7 @@ impl BanditParams {
         if share && !(prior.mean > 0.0 && prior.mean < 1.0) {
             return Err(ParamError::new(format!("{name}.mean"), prior.mean, "above 0 and below 1 for shares"));
         }
-        if !(prior.mean.abs() <= 1e12) {
+        if !(-1e12..=1e12).contains(&prior.mean) {
             return Err(ParamError::new(format!("{name}.mean"), prior.mean, "a finite number up to 1e12 in size"));
         }
         Ok(())

@@ -150,7 +150,7 @@ pub enum BanditError {
 /// when it comes, with the age of the choice.
 ///
 /// Cost of a choice: the arms' sums over processes, and what the policy needs: `O(arms)` for epsilon-greedy,
-/// `O(arms² × 60)` for Thompson (25 µs for 5 arms), and `O(arms × features³ / 6)` on top for the linear ones.
+/// `O(arms² × 60)` for Thompson, and `O(arms × features³ / 6)` on top for the linear ones.
 ///
 /// # Example
 /// ```

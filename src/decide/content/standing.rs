@@ -9,8 +9,8 @@
 //! `P(a is best) = ∫ f_a Π_{b≠a} F_b` on one grid for all arms: the nodes of every arm, laid where its mass is, sorted.
 //! Densities are evaluated at all nodes, summed by trapezoids and normalised, so that no constant of any law is needed; a
 //! Beta law is integrated over log-odds, where its density is bounded whatever its parameters. `O(arms² × 60)` densities
-//! of about 15 ns: 25 µs for 5 arms, 0.4 ms for 20 (2026-11-22). The alternative, 1,000 seeded draws, costs 4 times that
-//! for Beta laws at 5 arms and is right to 0.016 only.
+//! of one exponential each. The alternative, counting seeded draws, needs a thousand draws of every arm for an error of
+//! 0.016 and gives arms that never won a propensity of 0.
 
 /// What is believed of an arm's mean reward.
 #[derive(Clone, Copy, Debug, PartialEq)]

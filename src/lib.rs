@@ -98,6 +98,7 @@
 struct Readme;
 
 mod consent;
+mod distribution;
 mod event;
 mod ids;
 mod kernel;
@@ -112,6 +113,7 @@ pub mod dataset;
 pub mod decide;
 pub mod evaluate;
 pub mod insight;
+pub mod experiment;
 pub mod log;
 pub mod persist;
 pub mod rank;

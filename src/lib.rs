@@ -75,6 +75,7 @@
 //! | `gzip` | yes | `.gz` files for both |
 //! | `linalg` | no | the exact EASE, which needs the inverse of a large matrix |
 //! | `sqlite` | no | the event log in one SQLite file |
+//! | `zones` | no | time zones by name, for triggers: the tz database, compiled in |
 //! | `testing` | no | the conformance suite for your own scorers, and a synthetic shop |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -107,6 +108,7 @@ mod time;
 pub mod catalog;
 pub mod customer;
 pub mod dataset;
+pub mod decide;
 pub mod evaluate;
 pub mod log;
 pub mod rank;

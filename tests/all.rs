@@ -47,6 +47,7 @@ mod stall;
 mod testing;
 mod transition;
 mod trending;
+mod trigger;
 mod tune;
 mod tune_blend;
 mod variants;

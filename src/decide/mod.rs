@@ -1,0 +1,3 @@
+//! What should happen next? Segments, triggers and the moment to send.
+
+pub mod trigger;

@@ -38,6 +38,7 @@ mod recommender;
 mod registry;
 mod retrieval;
 mod rules;
+mod segment;
 mod select;
 mod session;
 mod session_rules;

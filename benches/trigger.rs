@@ -13,7 +13,7 @@ use likewise::*;
 
 const SHOPPERS: u32 = 100_000;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let params = ShopParams {
         items: 20_000,
         users: SHOPPERS,
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let news: Vec<CatalogNews> = (0..200)
         .map(|i| {
             let change = if i % 2 == 0 { Change::Price { from: 10.0, to: 7.0 } } else { Change::Restocked };
-            CatalogNews::new(SyntheticShop::item_key(i * 7), now.minus(Span::hours(20)), change)
+            CatalogNews::new(SyntheticShop::item_key(i * 97 + 50), now.minus(Span::hours(20)), change)
         })
         .collect();
     let facts = Facts::new(&data, &shelf).zones(&zone_of).activity(&activity).news(&news);
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        pool.install(|| -> Result<(), Box<dyn Error>> {
+        pool.install(|| -> Result<(), Box<dyn Error + Send + Sync>> {
             for round in 0..3 {
                 let bound = Bound::new(&params, facts)?;
                 let mut state = TriggerState::default();

@@ -55,7 +55,7 @@ impl Story {
     fn known(&self, now: u32) -> (Dataset, Shelf, Vec<CatalogNews>) {
         let mut builder = DatasetBuilder::default().as_of(hour(now));
         builder.items(ITEMS).unwrap();
-        for &(user, item, kind, at, late) in self.events.iter().filter(|e| e.3 + e.4 <= now) {
+        for &(user, item, kind, at, _) in self.events.iter().filter(|e| e.3 + e.4 <= now) {
             let who = Shopper::Profiled(Consented::new(USERS[user], LawfulBasis::Consent));
             builder.push(&Event::new(who, ITEMS[item], KINDS[kind], hour(at))).unwrap();
         }

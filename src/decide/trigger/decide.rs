@@ -116,6 +116,7 @@ impl<'a> Bound<'a> {
                     if rule.reach == Reach::Message {
                         all.sends.push(send_at);
                     }
+                    wake(&mut decision, Some(now.plus(self.params.remember).plus(Span::millis(1))));
                     decision.fired.push(firing);
                     changed = Some(all);
                 }

@@ -404,17 +404,15 @@ impl Look<'_> {
             let Some(value) = shelf.value(attribute, code) else { continue };
             let touched = |item| t.events.iter().any(|e| e.item == item);
             let loved = |item| shelf.leaf(item, attribute) == Some(code);
-            for &(_, item) in released[new].iter().rev() {
-                if self.sold(item, t.now) && !touched(item) {
-                    let start = t.events.partition_point(|e| t.now.since(e.at) > p.within);
-                    let (_, because) = self.latest(t, start, p.kinds, loved);
-                    out.found.push(Found {
-                        id: self.situation().text(self.key(item)).id(),
-                        items: vec![item],
-                        because,
-                        detail: Detail::Value { attribute: p.attribute.clone(), value: value.to_owned() },
-                    });
-                }
+            let mut sold = released[new].iter().rev().filter(|(_, item)| self.sold(*item, t.now)).peekable();
+            let Some(&&(newest, _)) = sold.peek() else { continue };
+            let items: Vec<ItemIdx> = sold.map(|&(_, item)| item).filter(|&item| !touched(item)).take(NAMED).collect();
+            if !items.is_empty() {
+                let start = t.events.partition_point(|e| t.now.since(e.at) > p.within);
+                let (_, because) = self.latest(t, start, p.kinds, loved);
+                let id = self.situation().text(value).at(newest).id();
+                let detail = Detail::Value { attribute: p.attribute.clone(), value: value.to_owned() };
+                out.found.push(Found { id, items, because, detail });
             }
         }
     }

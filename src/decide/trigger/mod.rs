@@ -15,7 +15,7 @@
 //! | something bought regularly is due | [`ReplenishmentDue`] | an item and its last purchase |
 //! | the shopper is later than their own rhythm | [`WinBack`] | a last purchase |
 //! | something was bought that others go with | [`PostPurchase`] | an order |
-//! | something new in a loved category | [`NewArrival`] | an item |
+//! | something new in a loved category | [`NewArrival`] | a value and its newest item |
 //!
 //! A situation that holds still has to pass, in this order: not fired before; the rule's cooldown; its pause after a
 //! purchase; quiet hours in the shopper's zone; the cap across all triggers. What is held back is told with the moment it

@@ -122,9 +122,7 @@ impl Bound<'_> {
                 Outcome::Looked { watch, firings, held: why, fired } => {
                     sweep.permitted += 1;
                     sweep.looked_at += 1;
-                    // A row that has fired is looked at again: for one situation the next may have stepped back.
-                    let again = if firings.is_empty() { watch.wake } else { Some(now) };
-                    state.watched[row] = Some(Watch { wake: again, ..watch });
+                    state.watched[row] = Some(watch);
                     sweep.firings.extend(firings);
                     held.extend(why);
                     state.put(data.user_key(UserIdx::new(row as u32)), fired);

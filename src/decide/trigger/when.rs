@@ -291,7 +291,7 @@ situation! {
 
 situation! {
     /// An item was released at most `fresh` ago in a value of the attribute that has at least `touches` and a `share` of the
-    /// shopper's touches within `within`, and the shopper has not touched it yet. One situation an item.
+    /// shopper's touches within `within`, and the shopper has not touched it yet. One situation a value and its newest item.
     NewArrival {
         /// The category or tags attribute; of several values an item's leaf counts (`category`).
         attribute: String = "category".to_owned(), ATTRIBUTE;

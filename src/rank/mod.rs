@@ -18,6 +18,7 @@ mod prefer;
 mod ranker;
 mod rerank;
 mod rule;
+mod search;
 mod together;
 
 pub use assemble::{Effect, Placement, RuleApplied};
@@ -31,6 +32,7 @@ pub use prefer::Preference;
 pub use ranker::{BoundError, Ranker, RankerBuilder, RankerError};
 pub use rerank::{BindError, Binding, Memo, NextPlace, Rerank, RerankRecipe, WhenShort};
 pub use rule::{Action, Audience, MAX_POSITION, PinFilters, Rule, RuleError};
+pub use search::SearchGuard;
 
 pub(crate) use assemble::Placed;
 pub(crate) use pipeline::{Query, RankScratch, rank};

@@ -140,7 +140,7 @@ pub use params::{Checked, ParamError, ParamRange, ParamSpec, Validate, check_ran
 pub use rank::{
     Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter,
     FilterFn, Memo, Missing, NextPlace, Normalise, NotCurrent, NotInBasket, PinFilters, Preference, Ranker,
-    RankerBuilder, RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort,
+    RankerBuilder, RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, SearchGuard, Seen, WhenShort,
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
@@ -153,7 +153,7 @@ pub use scorer::{
     ListScale, NextClick, Others, Own, PairCounts, PairDecay, PairOrder, PairUnit, PairWeight, PartScale, PartShare,
     PathStep, PersonalFrequency, PersonalFrequencyParams, PlaceWeight, PopularIn, PopularInParams, Popularity,
     PopularityParams, ProfileBy, Proposed, Proposing, PureSvd, PureSvdParams, Rarity, Reason, ReasonCode, Recency,
-    Recent, RecentParams, Repeats, Retain, Retrieval, Rules, Sampling, Scaling, Scored, Scorer, Scores,
+    Recent, RecentParams, Repeats, Retain, Retrieval, Rules, Sampling, Scaling, Scored, Scorer, Scores, SearchScore,
     SequentialRulesParams, SessionKnn, SessionKnnParams, Sign, Similarity, SlimParams, Solver, SparseEaseParams,
     StepDecay, StepWeight, Strength, TifuKnn, TifuKnnParams, Together, Touch, TrainingSet, Transition,
     TransitionParams, Trending, TrendingParams, UpCf, UpCfParams, UserKnn, UserKnnParams, VectorError, Vectors,

@@ -196,13 +196,13 @@ impl Activity {
     ) -> Timestamp {
         let week = self.week(events, user, zone);
         let mut best = (week[zone.hour_of_week(from)], from);
-        let mut at = from.plus(Span::millis(HOUR.as_millis() - zone.into_hour(from)));
+        let mut at = from.plus(Span::millis(HOUR.as_millis() - zone.past_hour(from)));
         while at <= until {
             let share = week[zone.hour_of_week(at)];
             if share > best.0 && quiet.is_none_or(|quiet| !quiet.covers(zone, at)) {
                 best = (share, at);
             }
-            at = at.plus(Span::millis(HOUR.as_millis() - zone.into_hour(at)));
+            at = at.plus(Span::millis(HOUR.as_millis() - zone.past_hour(at)));
         }
         best.1
     }

@@ -74,11 +74,11 @@ impl QuietHours {
             return at;
         }
         let left = (i64::from(self.until) - i64::from(zone.minute_of_day(at))).rem_euclid(1440);
-        let whole = Span::millis(left * MINUTE.as_millis() - zone.into_minute(at));
+        let whole = Span::millis(left * MINUTE.as_millis() - zone.past_minute(at));
         let mut end = at.plus(whole);
         if zone.minute_of_day(end) != self.until {
             // A clock changed on the way: minute by minute, as hours are skipped or come twice.
-            end = at.plus(Span::millis(MINUTE.as_millis() - zone.into_minute(at)));
+            end = at.plus(Span::millis(MINUTE.as_millis() - zone.past_minute(at)));
             let longest = at.plus(Span::days(3));
             while end < longest && self.covers(zone, end) {
                 end = end.plus(MINUTE);

@@ -158,11 +158,11 @@ impl Zone {
     }
 
     /// How far into its local hour a moment is, in milliseconds.
-    pub(super) fn into_hour(&self, at: Timestamp) -> i64 {
+    pub(super) fn past_hour(&self, at: Timestamp) -> i64 {
         self.local(at).rem_euclid(60 * MINUTE)
     }
 
-    pub(super) fn into_minute(&self, at: Timestamp) -> i64 {
+    pub(super) fn past_minute(&self, at: Timestamp) -> i64 {
         self.local(at).rem_euclid(MINUTE)
     }
 }

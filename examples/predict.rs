@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => println!("../shared/data/cdnow is not there: Online Retail only\n"),
     }
     let whole = online_retail::load()?.data;
-    let as_of = |date: Timestamp| online_retail::load_until(Some(date)).map(|shop| shop.data);
+    let as_of = |date: Timestamp| online_retail::load_until(date).map(|shop| shop.data);
 
     // 39 weeks to learn from, the rest to judge on.
     let (cut, end) = (day(2011, 8, 31), whole.as_of());

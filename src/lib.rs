@@ -76,6 +76,7 @@
 //! | `linalg` | no | the exact EASE, which needs the inverse of a large matrix |
 //! | `sqlite` | no | the event log in one SQLite file |
 //! | `mmap` | no | snapshots opened by memory map |
+//! | `zones` | no | time zones by name, for triggers: the tz database, compiled in |
 //! | `testing` | no | the conformance suite for your own scorers, and a synthetic shop |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -112,8 +113,8 @@ pub mod customer;
 pub mod dataset;
 pub mod decide;
 pub mod evaluate;
-pub mod insight;
 pub mod experiment;
+pub mod insight;
 pub mod log;
 pub mod persist;
 pub mod rank;
@@ -147,7 +148,7 @@ pub use persist::{PersistError, Store, StoreError};
 pub use rank::{
     Action, Alike, Audience, Available, BindError, Binding, Blend, BoundError, CapParams, DiversityParams, Filter,
     FilterFn, Memo, Missing, NextPlace, Normalise, NotCurrent, NotInBasket, PinFilters, Preference, Ranker,
-    RankerBuilder, RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, Seen, WhenShort,
+    RankerBuilder, RankerError, Refusals, Rerank, RerankRecipe, Rule, RuleError, SearchGuard, Seen, WhenShort,
 };
 pub use run::{Cancelled, Parallelism, Progress, Run};
 pub use scorer::{
@@ -160,7 +161,7 @@ pub use scorer::{
     ListScale, NextClick, Others, Own, PairCounts, PairDecay, PairOrder, PairUnit, PairWeight, PartScale, PartShare,
     PathStep, PersonalFrequency, PersonalFrequencyParams, PlaceWeight, PopularIn, PopularInParams, Popularity,
     PopularityParams, ProfileBy, Proposed, Proposing, PureSvd, PureSvdParams, Rarity, Reason, ReasonCode, Recency,
-    Recent, RecentParams, Repeats, Retain, Retrieval, Rules, Sampling, Scaling, Scored, Scorer, Scores,
+    Recent, RecentParams, Repeats, Retain, Retrieval, Rules, Sampling, Scaling, Scored, Scorer, Scores, SearchScore,
     SequentialRulesParams, SessionKnn, SessionKnnParams, Sign, Similarity, SlimParams, Solver, SparseEaseParams,
     StepDecay, StepWeight, Strength, TifuKnn, TifuKnnParams, Together, Touch, TrainingSet, Transition,
     TransitionParams, Trending, TrendingParams, UpCf, UpCfParams, UserKnn, UserKnnParams, VectorError, Vectors,

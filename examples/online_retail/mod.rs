@@ -18,11 +18,18 @@ pub(crate) struct Shop {
 /// Reads the invoices: cancellations take back what they cancel, lines without customer are anonymous baskets, and
 /// postage, fees, samples and stock corrections stay out.
 pub(crate) fn load() -> Result<Shop, Box<dyn Error>> {
-    load_until(None)
+    let (builder, catalog, report) = read(None)?;
+    Ok(Shop { data: Arc::new(builder.finish()?), catalog, report })
 }
 
-/// As [`load`], as it was known at a moment: nothing later, not even the cancellation of what was bought before.
-pub(crate) fn load_until(now: Option<Timestamp>) -> Result<Shop, Box<dyn Error>> {
+/// The same as it stood at `now`: nothing later is known, but for names and prices.
+pub(crate) fn load_until(now: Timestamp) -> Result<Shop, Box<dyn Error>> {
+    let (builder, catalog, report) = read(Some(now))?;
+    Ok(Shop { data: Arc::new(builder.finish()?), catalog, report })
+}
+
+/// The cleaned log, for evaluations that cut it themselves.
+pub(crate) fn read(now: Option<Timestamp>) -> Result<(DatasetBuilder, Arc<Catalog>, IngestReport), Box<dyn Error>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/online_retail.csv.gz");
     let columns = Columns::new("CustomerID", "StockCode", LawfulBasis::Contract)
         .kind(EventKind::Purchase)
@@ -67,9 +74,8 @@ pub(crate) fn load_until(now: Option<Timestamp>) -> Result<Shop, Box<dyn Error>>
         builder = builder.as_of(now);
     }
     let report = builder.ingest(source)?;
-    let data = Arc::new(builder.finish()?);
     let catalog = catalog.lock().map_err(|_| "the catalogue was poisoned")?.clone().build();
-    Ok(Shop { data, catalog: Arc::new(catalog), report })
+    Ok((builder, Arc::new(catalog), report))
 }
 
 /// What kind of thing a title names: its last word, singular.
@@ -120,6 +126,19 @@ pub(crate) fn fit(shop: &Shop) -> Result<RankerBuilder, Box<dyn Error>> {
         .rerank(CapParams { attribute: "family".to_owned(), max: 3, when_short: WhenShort::Relax }.check()?))
 }
 
+/// The voices that know the shopper, with their weights: what a search is blended with.
+pub(crate) fn fit_personal(shop: &Shop) -> Result<Vec<(Arc<dyn Scorer>, f32)>, Box<dyn Error>> {
+    let shelf = Shelf::new(&shop.data, Arc::clone(&shop.catalog));
+    let train = TrainingSet::with_shelf(&shop.data, &shelf);
+    let run = Run::new(42);
+    let popular = PopularityParams { kinds: KindSet::of(&[EventKind::Purchase]), ..PopularityParams::default() };
+    Ok(vec![
+        (Arc::new(AlsParams::default().check()?.fit(&train, &run)?), 1.0),
+        (Arc::new(PersonalFrequencyParams::default().check()?.fit(&train, &run)?), 0.5),
+        (Arc::new(popular.check()?.fit(&train, &run)?), 0.3),
+    ])
+}
+
 /// The customer `id`, who bought here under contract.
 pub(crate) fn customer(id: &str) -> Consented<'_> {
     Consented::new(id, LawfulBasis::Contract)
@@ -144,6 +163,17 @@ pub(crate) fn date(at: Timestamp) -> String {
     let (day, month) =
         (day_of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
     format!("{:04}-{month:02}-{day:02}", year_of_era + era * 400 + i64::from(month <= 2))
+}
+
+/// Midnight of a day spelled `2011-12-09`.
+pub(crate) fn midnight(text: &str) -> Result<Timestamp, Box<dyn Error>> {
+    let parts: Vec<i64> = text.split('-').map(str::parse).collect::<Result<_, _>>()?;
+    let [year, month, day] = parts[..] else { return Err(format!("{text:?} is no date like 2011-12-09").into()) };
+    let shifted = year - i64::from(month <= 2);
+    let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
+    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Ok(Timestamp::from_secs((era * 146_097 + day_of_era - 719_468) * 86_400))
 }
 
 /// Prints a list with prices and reasons.

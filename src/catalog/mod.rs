@@ -195,6 +195,16 @@ impl Catalog {
         self.attributes.get(attribute.0 as usize).map(|(_, column)| column)
     }
 
+    /// The values a row has for a category (each prefix) or tags attribute; none for other kinds and names.
+    pub(crate) fn coded_values(&self, name: &str, row: u32) -> Vec<&str> {
+        match self.attribute(name).and_then(|id| self.column(id)) {
+            Some(Column::Coded(_, column)) => {
+                column.codes(row as usize).iter().filter_map(|&code| column.dictionary.key(code)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) fn price(&self, row: u32) -> Option<f64> {
         self.price.get(row as usize).copied().filter(|p| !p.is_nan())
     }

@@ -5,8 +5,8 @@
 pub(crate) mod accumulate;
 pub(crate) mod best;
 pub(crate) mod cholesky;
-pub(crate) mod column;
 pub(crate) mod cholesky64;
+pub(crate) mod column;
 pub(crate) mod conjugate_gradient;
 pub(crate) mod descent;
 mod dispatch;

@@ -13,7 +13,8 @@ use super::ranker::{Bound, BoundRule, Ranker};
 use super::rerank::{Memo, NextPlace, Rerank, WhenShort};
 use super::rule::{Action, PinFilters};
 use crate::ids::ItemIdx;
-use crate::scorer::{Candidates, ItemSet, Scorer, Scores, Workspace};
+use crate::kernel::top_k::top_k;
+use crate::scorer::{Candidates, ItemSet, Scored, Scorer, Scores, Workspace};
 
 /// How an item came to its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -32,6 +33,8 @@ pub enum Placement {
     Catalogue,
     /// Against a cap, as nothing else was left.
     Relaxed,
+    /// By the search guard: the engine's result of that place, 0 being its first, would have come too far down.
+    Guarded(usize),
 }
 
 /// One filled place.
@@ -140,6 +143,10 @@ pub(crate) struct Assembly {
     pins: Vec<(usize, usize, ItemIdx)>,
     /// Pending slots: place, rule. Last is next.
     slots: Vec<(usize, usize)>,
+    /// The engine's best among the candidates, its first at the front.
+    engine: Vec<Scored>,
+    /// Results of the engine that are guarded: last place, rank with the engine, slot. Last is next.
+    guards: Vec<(usize, usize, usize)>,
 }
 
 /// Everything the filling looks at, and where it writes.
@@ -211,10 +218,40 @@ impl Filler<'_, '_> {
         }
         a.pins.sort_unstable_by_key(|&(position, rule, _)| Reverse((position, rule)));
         a.slots.sort_unstable_by_key(|&slot| Reverse(slot));
+        self.guard(a);
         a.fresh.clear();
         a.fresh.resize(a.chain.len(), Memo::default());
         a.memos.clear();
         a.memos.resize(a.chain.len() * self.candidates.items().len(), Memo::default());
+    }
+
+    /// Lists what the search guard holds near the top.
+    fn guard(&self, a: &mut Assembly) {
+        a.guards.clear();
+        let Some(guard) = self.ranker.guard.as_ref().filter(|_| self.query.candidates.is_some()) else { return };
+        a.engine.clear();
+        a.engine.extend(self.query.cx.relevance.iter().filter(|scored| self.candidates.contains(scored.item)));
+        top_k(&mut a.engine, guard.guarded(), Scored::order);
+        let deadline = |(rank, scored): (usize, &Scored)| {
+            Some((guard.deadline(rank)?, rank, self.candidates.position(scored.item)?))
+        };
+        a.guards.extend(a.engine.iter().enumerate().filter_map(deadline));
+        a.guards.sort_unstable_by_key(|&guarded| Reverse(guarded));
+    }
+
+    /// Fills the next place by a guarded result that may not stand below `place`; `false` when there is none.
+    fn place_guarded(&mut self, a: &mut Assembly, place: usize) -> bool {
+        while let Some(&(deadline, rank, slot)) = a.guards.last()
+            && deadline <= place
+        {
+            a.guards.pop();
+            if !Self::is_taken(a, self.candidates.items()[slot]) {
+                let placed = self.candidate(slot, Placement::Guarded(rank));
+                self.place(a, placed);
+                return true;
+            }
+        }
+        false
     }
 
     /// The re-ranks of the ranker, then the cap rules at work.
@@ -318,10 +355,16 @@ impl Filler<'_, '_> {
         }
         let mut heap = BinaryHeap::from(waiting);
         while self.open() {
-            if self.place_by_rule(a, self.placed.len(), ws) {
+            if self.place_by_rule(a, self.placed.len(), ws) || self.place_guarded(a, self.placed.len()) {
                 continue;
             }
-            let Some(top) = heap.pop() else { break };
+            let Some(top) = heap.pop() else {
+                // What a strict cap refused is guarded all the same.
+                if self.place_guarded(a, usize::MAX) {
+                    continue;
+                }
+                break;
+            };
             if Self::is_taken(a, top.item) {
                 continue;
             }

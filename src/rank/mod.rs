@@ -19,6 +19,7 @@ mod ranker;
 mod rerank;
 mod rule;
 mod saved;
+mod search;
 mod together;
 
 pub use assemble::{Effect, Placement, RuleApplied};
@@ -32,6 +33,7 @@ pub use prefer::Preference;
 pub use ranker::{BoundError, Ranker, RankerBuilder, RankerError};
 pub use rerank::{BindError, Binding, Memo, NextPlace, Rerank, RerankRecipe, WhenShort};
 pub use rule::{Action, Audience, MAX_POSITION, PinFilters, Rule, RuleError};
+pub use search::SearchGuard;
 
 pub(crate) use assemble::Placed;
 pub(crate) use pipeline::{Query, RankScratch, rank};

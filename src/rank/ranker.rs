@@ -9,6 +9,7 @@ use super::normalise::Normalise;
 use super::prefer::Preference;
 use super::rerank::{BindError, Binding, Rerank, RerankRecipe};
 use super::rule::{Action, Rule, RuleError, validate_all};
+use super::search::SearchGuard;
 use crate::catalog::{CompiledSelect, Select, SelectError, Shelf};
 use crate::dataset::Dataset;
 use crate::ids::ItemIdx;
@@ -58,6 +59,7 @@ pub struct Ranker {
     pub(crate) preferences: Vec<(Preference, f32)>,
     pub(crate) reranks: Vec<Arc<dyn RerankRecipe>>,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) guard: Option<SearchGuard>,
     pub(crate) candidates: usize,
     pub(crate) history: usize,
 }
@@ -75,6 +77,7 @@ impl Ranker {
             preferences: Vec::new(),
             reranks: Vec::new(),
             rules: Vec::new(),
+            guard: None,
             candidates: 100,
             history: 500,
         })
@@ -176,6 +179,13 @@ impl RankerBuilder {
     /// Adds a rule.
     pub fn rule(mut self, rule: Rule) -> Self {
         self.0.rules.push(rule);
+        self
+    }
+
+    /// Keeps the best of a search near the top: acts on requests that carry the engine's
+    /// [`relevance`](crate::Request::relevance).
+    pub fn guard(mut self, guard: Checked<SearchGuard>) -> Self {
+        self.0.guard = Some(guard.into_inner());
         self
     }
 

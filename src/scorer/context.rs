@@ -1,5 +1,6 @@
 //! A request resolved against one snapshot: dense ids, one clock, one dataset.
 
+use super::scores::Scored;
 use super::workspace::Workspace;
 use crate::catalog::Shelf;
 use crate::dataset::Dataset;
@@ -42,6 +43,8 @@ pub struct Context<'a> {
     pub basket: &'a [ItemIdx],
     /// The item whose page is shown.
     pub context_item: Option<ItemIdx>,
+    /// What a search engine says of the candidates it gave, ascending by item, each once; empty when it says nothing.
+    pub relevance: &'a [Scored],
     /// Where the list will be shown.
     pub channel: Channel,
     /// The time of the request.
@@ -61,6 +64,7 @@ impl<'a> Context<'a> {
             session_len: 0,
             basket: &[],
             context_item: None,
+            relevance: &[],
             channel: Channel::Unknown,
             now,
         }

@@ -114,6 +114,8 @@ pub enum ReasonCode {
     New,
     /// In the shopper's usual price range.
     PriceMatch,
+    /// It matches what was searched for.
+    MatchesSearch,
     /// Put there by a rule of the shop.
     Curated,
     /// A scorer of the shop's own.

@@ -13,6 +13,7 @@
 //! | [`CrossOccurrence`] | the same, from several kinds of touch to one target | with session or page | no | yes | Σ row² a kind | as above a kind | exact |
 //! | [`FrequentlyBoughtTogether`] | what completes the basket? | yes | no | yes | Σ basket² | basket × neighbours | exact |
 //! | [`SessionKnn`] | what followed in sessions like this one? | with session or page | no | yes | events | sessions met + neighbours' clicks | refit |
+//! | [`SearchScore`] | what does the search engine say? | yes | yes | no | nothing | candidates log | nothing to do |
 //! | [`Blended`] | what do several scorers say together? | as its parts | as its parts | yes | nothing | twice its parts | fit its parts |
 //! | [`Focus`] | what does a scorer say to a part of the history? | as its scorer | as its scorer | as its scorer | nothing | as its scorer | fit its scorer |
 //! | [`PersonalFrequency`] | what do they buy again and again? | with session | no | yes | events | own events | exact |
@@ -68,6 +69,7 @@ pub mod recent;
 mod retrieval;
 pub mod rules;
 mod scores;
+pub mod search;
 pub mod session;
 pub mod spectral;
 mod tally;
@@ -131,6 +133,8 @@ pub use retrieval::Retrieval;
 #[doc(inline)]
 pub use rules::{AssociationRulesParams, Rules, SequentialRulesParams, StepWeight};
 pub use scores::{Candidates, Proposed, Scored, Scores};
+#[doc(inline)]
+pub use search::SearchScore;
 #[doc(inline)]
 pub use session::{NextClick, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, StepDecay};
 pub use spectral::{GfCf, GfCfParams, PureSvd, PureSvdParams};

@@ -56,6 +56,7 @@ impl Renderer for English {
             (ReasonCode::FavouriteKind, _) => "of a kind you like",
             (ReasonCode::New, _) => "new",
             (ReasonCode::PriceMatch, _) => "in your price range",
+            (ReasonCode::MatchesSearch, _) => "matches your search",
             (ReasonCode::Curated, _) => "our recommendation",
             (ReasonCode::Other, None) => "for you",
         };

@@ -64,6 +64,7 @@ pub struct Request<'a> {
     pub(crate) basket: &'a [&'a str],
     pub(crate) context_item: Option<&'a str>,
     pub(crate) candidates: Option<&'a [&'a str]>,
+    pub(crate) relevance: &'a [f32],
     pub(crate) exclude: &'a [&'a str],
     pub(crate) only: Option<&'a Select>,
     pub(crate) segments: &'a [&'a str],
@@ -84,6 +85,7 @@ impl<'a> Request<'a> {
             basket: &[],
             context_item: None,
             candidates: None,
+            relevance: &[],
             exclude: &[],
             only: None,
             segments: &[],
@@ -131,6 +133,16 @@ impl<'a> Request<'a> {
     /// among them; give such rules a placement when they are not meant for search results.
     pub const fn candidates(mut self, items: &'a [&'a str]) -> Self {
         self.candidates = Some(items);
+        self
+    }
+
+    /// What a search engine says of each of the [`candidates`](Self::candidates), in their order, on any scale: the higher the
+    /// better. [`SearchScore`](crate::SearchScore) brings it into the blend, and
+    /// [`SearchGuard`](crate::SearchGuard) keeps the engine's best near the top. Missing numbers, ones that are not finite,
+    /// and those of items that are not known count as no opinion; of an item given twice the first counts. For an engine
+    /// that gives an order only, say `-1.0, -2.0, ...`.
+    pub const fn relevance(mut self, scores: &'a [f32]) -> Self {
+        self.relevance = scores;
         self
     }
 

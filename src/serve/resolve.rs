@@ -8,7 +8,7 @@ use crate::catalog::CompiledSelect;
 use crate::dataset::{Dataset, KindWeight, weigh};
 use crate::ids::{ItemIdx, UserIdx};
 use crate::rank::{Page, Query};
-use crate::scorer::{Context, Touch, Workspace};
+use crate::scorer::{Context, Scored, Touch, Workspace};
 use crate::time::Timestamp;
 
 /// The resolved parts of a request, in buffers that are reused.
@@ -22,6 +22,7 @@ pub(crate) struct Resolved {
     context_item: Option<ItemIdx>,
     exclude: Vec<ItemIdx>,
     candidates: Vec<ItemIdx>,
+    relevance: Vec<Scored>,
     only: CompiledSelect,
     pub(crate) ignored: Ignored,
 }
@@ -55,7 +56,17 @@ impl Resolved {
         self.exclude.extend(request.exclude.iter().filter_map(|id| shelf.item(data, id)));
         self.exclude.extend(self.context_item);
         self.candidates.clear();
-        self.candidates.extend(request.candidates.unwrap_or_default().iter().filter_map(|id| item(id)));
+        self.relevance.clear();
+        for (place, id) in request.candidates.unwrap_or_default().iter().enumerate() {
+            let Some(item) = item(id) else { continue };
+            self.candidates.push(item);
+            if let Some(&score) = request.relevance.get(place) {
+                self.relevance.push(Scored { item, score });
+            }
+        }
+        self.relevance.sort_by_key(|scored| scored.item); // stable: of an item given twice the first counts
+        self.relevance.dedup_by_key(|scored| scored.item);
+        self.relevance.retain(|scored| scored.score.is_finite());
         self.history.clear();
         for e in request.session {
             let Some(item) = item(e.item) else { continue };
@@ -107,6 +118,7 @@ impl Resolved {
         cx.session_len = self.session_len;
         cx.basket = &self.basket;
         cx.context_item = self.context_item;
+        cx.relevance = &self.relevance;
         cx.channel = request.channel;
         Query {
             cx,

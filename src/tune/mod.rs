@@ -8,6 +8,7 @@
 //! * [`OnTask`] is the usual objective: a model's mean metric on an evaluation [`Task`](crate::evaluate::Task) cut from
 //!   the training part. Never tune on the test part.
 //! * [`Columns`] tunes the weights of a blend over opinions asked once.
+//! * [`learn`] fits them by gradient, also from logged clicks with their position bias corrected.
 //! * [`presets`] are recipes to start from, by the size of the shop.
 //!
 //! A random search of 60 trials is within the best 5 % of the space with probability 95 %; TPE gets there sooner when few
@@ -15,6 +16,8 @@
 
 #[cfg(feature = "json")]
 mod domain;
+#[cfg(feature = "json")]
+pub mod learn;
 #[cfg(feature = "json")]
 mod log;
 #[cfg(feature = "json")]

@@ -98,6 +98,11 @@ impl Columns {
         Ok(Self { parts: parts.len(), cases })
     }
 
+    /// Of each case: which candidates are targets, the scores (one column after the other), how many targets there are.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&[bool], &[f32], usize)> {
+        self.cases.iter().map(|case| (&case.targets[..], &case.scores[..], case.n_targets))
+    }
+
     /// How many parts.
     #[must_use]
     pub const fn parts(&self) -> usize {

@@ -1,0 +1,5 @@
+//! Triggers: a table of timelines, full against incremental sweeps, zones, and bad input.
+
+mod laws;
+mod script;
+mod timelines;

@@ -53,8 +53,11 @@ fn day(year: i64, month: i64, date: i64) -> Timestamp {
     Timestamp::from_millis((days + 1) * 86_400_000 - 1)
 }
 
+/// Customers, the end of calibration and that of the holdout.
+type Cdnow = (PurchaseLog, Timestamp, Timestamp);
+
 /// The published sample: customers, the end of its 39 weeks of calibration and of its 39 weeks of holdout.
-fn cdnow() -> Result<Option<(PurchaseLog, Timestamp, Timestamp)>, Box<dyn Error>> {
+fn cdnow() -> Result<Option<Cdnow>, Box<dyn Error>> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/cdnow/CDNOW_sample.txt.gz");
     let Ok(file) = std::fs::File::open(path) else { return Ok(None) };
     let mut text = String::new();

@@ -42,7 +42,7 @@ fn assignments_never_change() {
                 Assigned::PlanHoldout => 'H',
                 Assigned::LayerHoldout => 'h',
                 Assigned::Outside => '.',
-                Assigned::In { experiment, variant, .. } if experiment == "x" => variant.chars().next().unwrap(),
+                Assigned::In { experiment: "x", variant, .. } => variant.chars().next().unwrap(),
                 Assigned::In { variant, .. } => variant.to_uppercase().chars().next().unwrap(),
                 _ => '?',
             }
@@ -202,10 +202,10 @@ proptest! {
             square += x * x;
         }
         let theta = cross / square;
-        for v in 0..2 {
+        for (v, found) in found.iter().enumerate().take(2) {
             let want = mean(v, |o| o.during.revenue) - theta * (mean(v, |o| o.before.revenue) - all);
-            prop_assert!((found[v].estimate - want).abs() < 1e-9 * (1.0 + want.abs()));
-            prop_assert!(found[v].n == of(v).count() as u64);
+            prop_assert!((found.estimate - want).abs() < 1e-9 * (1.0 + want.abs()));
+            prop_assert!(found.n == of(v).count() as u64);
         }
     }
 

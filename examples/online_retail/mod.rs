@@ -126,8 +126,11 @@ pub(crate) fn fit(shop: &Shop) -> Result<RankerBuilder, Box<dyn Error>> {
         .rerank(CapParams { attribute: "family".to_owned(), max: 3, when_short: WhenShort::Relax }.check()?))
 }
 
+/// A scorer and its weight.
+pub(crate) type Voice = (Arc<dyn Scorer>, f32);
+
 /// The voices that know the shopper, with their weights: what a search is blended with.
-pub(crate) fn fit_personal(shop: &Shop) -> Result<Vec<(Arc<dyn Scorer>, f32)>, Box<dyn Error>> {
+pub(crate) fn fit_personal(shop: &Shop) -> Result<Vec<Voice>, Box<dyn Error>> {
     let shelf = Shelf::new(&shop.data, Arc::clone(&shop.catalog));
     let train = TrainingSet::with_shelf(&shop.data, &shelf);
     let run = Run::new(42);

@@ -81,7 +81,8 @@ fn every_format_loads_for_ever() {
         std::fs::write(file, written(&snapshot)).unwrap();
         std::fs::write(text, told(&snapshot)).unwrap();
     }
-    for format in [1] {
+    const FORMATS: &[u32] = &[1];
+    for format in FORMATS {
         let file = std::fs::read(path(&format!("format-{format}.likewise"))).unwrap();
         let expected = std::fs::read_to_string(path(&format!("format-{format}.txt"))).unwrap();
         let snapshot = read(&file, code).unwrap_or_else(|e| panic!("format {format}: {e}"));

@@ -253,6 +253,7 @@ impl KeyTable {
         })
     }
 
+    #[cfg(any(feature = "csv", feature = "json"))]
     fn clear(&mut self) {
         self.grown.clear();
         self.filed = None;

@@ -99,7 +99,7 @@
 struct Readme;
 
 mod consent;
-mod distribution;
+
 mod event;
 mod ids;
 mod kernel;

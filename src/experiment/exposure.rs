@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::distribution::chi_square_tail;
+use crate::math::distribution::chi_square_tail;
 
 /// One line of the exposure log. Plain data: keep it where events are kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::distribution::{normal_cdf, normal_quantile, student_two_sided, student_two_sided_quantile};
+use crate::math::distribution::{normal_cdf, normal_quantile, student_two_sided, student_two_sided_quantile};
 
 /// A mean over independent units, with the variance of one unit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

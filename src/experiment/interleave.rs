@@ -15,8 +15,8 @@ use std::hash::Hash;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::distribution::fair_coin;
 use crate::kernel::rng::SplitMix64;
+use crate::math::distribution::fair_coin;
 use crate::{Parallelism, Run};
 
 /// Which ranking added an item.

@@ -4,6 +4,7 @@
 //! default features it brings `approx` and `num-traits`, which are here already). What it lacks is here: 2F1 and
 //! quantiles that cannot fail or hang on extreme shapes.
 
+pub(crate) mod distribution;
 mod estimated;
 pub(crate) mod optimise;
 pub(crate) mod solve;

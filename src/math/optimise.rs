@@ -3,8 +3,8 @@
 //! Why not a crate (looked at 2026-11-22): `argmin` 0.11 has all of this and is kept well, but its executor reads the
 //! clock (which library code here does not), and it brings `anyhow`, `web-time`, `rand_xoshiro` and the unmaintained
 //! `paste` (RUSTSEC-2024-0436), for four unknowns and one line search. Likelihoods of BG/NBD and Gamma-Gamma in
-//! log-parameters are smooth; BFGS with central differences ends in 20 to 40 steps, where Nelder & Mead's simplex
-//! took 200 to 400 values and stopped with three digits less.
+//! log-parameters are smooth: BFGS with central differences ends in 25 steps on the CDNOW sample and in 36 on Online Retail
+//! (`cargo run --release --example predict`). A simplex was not tried.
 
 use super::solve::Symmetric;
 

@@ -62,7 +62,7 @@ struct Tired {
 /// ```
 /// use likewise::{Timestamp, Validate};
 /// use likewise::decide::content::{Fatigue, FatigueParams};
-/// let day = |d| Timestamp::from_secs(d * 86_400);
+/// let day = |d: i64| Timestamp::from_secs(d * 86_400);
 /// let mut tired = Fatigue::new(FatigueParams::default().check()?);
 /// tired.shown("hero", "sale", day(0));
 /// assert_eq!(tired.factor("hero", "sale", day(0)), 0.8);

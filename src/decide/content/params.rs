@@ -6,6 +6,11 @@ use super::context::Features;
 use crate::{ParamError, ParamSpec, Span, Validate, check_range};
 
 /// How arms are weighed.
+///
+/// Tell Thompson sampling what a usual rate is (a prior of a few choices' worth near it): with the flat prior it spends
+/// hundreds of visits on finding out that nothing is clicked half of the time, and on short horizons epsilon-greedy loses
+/// less. Where the context says nothing, the linear policies lose more than either. `cargo run --release --example content`
+/// prints both.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]

@@ -157,7 +157,7 @@ pub(super) fn greedy(values: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::distribution::normal_cdf;
+    use crate::math::distribution::normal_cdf;
 
     #[test]
     fn two_normals_have_a_formula() {

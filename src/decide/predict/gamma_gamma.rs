@@ -56,8 +56,10 @@ impl Validate for GammaGammaParams {
 /// ```
 /// use likewise::Validate;
 /// use likewise::decide::predict::{CustomerSummary, GammaGamma, GammaGammaParams};
-/// let spends = [22.0, 31.0, 18.0, 45.0, 28.0, 90.0, 35.0, 24.0, 12.0, 51.0];
-/// let customers: Vec<_> = spends.iter().zip(1..).map(|(&m, x)| CustomerSummary::new(x, 9.0, 10.0, m)).collect();
+/// // Customers differ, and the mean of one's few purchases differs more than that of many.
+/// let spread = |x: u32, z: f64| 30.0 * (z * (0.3 + 0.5 / f64::from(x)).sqrt()).exp();
+/// let of = |x: u32| [-1.5, -0.9, -0.5, -0.2, 0.2, 0.5, 0.9, 1.5].map(|z| CustomerSummary::new(x, 9.0, 10.0, spread(x, z)));
+/// let customers: Vec<_> = (1..=6).flat_map(of).collect();
 /// let model = GammaGamma::fit(&GammaGammaParams::default().check()?, &customers)?;
 /// // One purchase of 90 is luck, thirty are a habit.
 /// let (once, often) = (CustomerSummary::new(1, 9.0, 10.0, 90.0), CustomerSummary::new(30, 9.0, 10.0, 90.0));

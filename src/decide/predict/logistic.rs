@@ -12,7 +12,7 @@
 //! **When:** dozens of columns, hundreds of rows or more; a first and hard-to-beat base line whose coefficients can be read.
 //! **When not:** for thousands of columns (`O(columns^3)` a step); for interactions nobody wrote down as a column.
 //!
-//! Cost: `O(rows x columns^2)` a step, 5 to 10 steps.
+//! Cost: `O(rows x columns^2)` a step.
 
 use serde::{Deserialize, Serialize};
 

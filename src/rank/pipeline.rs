@@ -1,6 +1,7 @@
 //! From a resolved request to a filled list: propose, filter, score, blend.
 
-use super::assemble::{Assembly, Filler, Placed, RuleApplied};
+use super::assemble::{Assembly, Filler};
+use super::placed::{Placed, RuleApplied};
 use super::ranker::{Bound, BoundRule, Ranker};
 use super::rule::{Action, Page, PinFilters};
 use super::together::Proposed;

@@ -15,16 +15,16 @@
 //! Log-linear pooling: Genest & Zidek, *Combining probability distributions*, Statistical Science 1986. Ranks: Cormack,
 //! Clarke & Büttcher, SIGIR 2009.
 
+mod saved;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::codecs::{Codecs, Persist};
 use super::{Candidates, Context, Explanation, Reason, ReasonCode, Scored, Scorer, Scores, Workspace, opinion};
 use crate::dataset::{Extent, MemoryReport};
 use crate::ids::{ItemIdx, Lineage};
 use crate::params::ParamError;
-use crate::persist::{Loader, PersistError, Saver};
 
 /// How a part's raw scores become comparable with those of the other parts. An item the part does not speak of gets
 /// nothing, which is the lowest any item can get.
@@ -480,39 +480,5 @@ impl Pools {
         self.items.clear();
         self.ends.clear();
         self
-    }
-}
-
-impl Persist for Blended {
-    const CODEC: &'static str = "blended";
-
-    fn save(&self, out: &mut Saver<'_>, codecs: &Codecs) -> Result<(), PersistError> {
-        out.value("name", &self.name)?;
-        out.value("pool", &self.pool)?;
-        out.value("parts", &self.parts.len())?;
-        for (place, part) in self.parts.iter().enumerate() {
-            let mut out = out.at(place);
-            out.part("weight", &part.weight)?;
-            out.value("scale", &part.scale)?;
-            out.value("share", &part.share)?;
-            codecs.save(&*part.scorer, &mut out)?;
-        }
-        Ok(())
-    }
-
-    fn load(from: &Loader<'_>, codecs: &Codecs) -> Result<Self, PersistError> {
-        let part = |place: usize| {
-            let from = from.at(place);
-            Ok(BlendPart {
-                scorer: codecs.load(&from)?,
-                weight: from.part("weight")?,
-                scale: from.value("scale")?,
-                share: from.value("share")?,
-            })
-        };
-        let parts = (0..from.value("parts")?).map(part).collect::<Result<Vec<_>, PersistError>>()?;
-        let blend = Self::new(from.value::<String>("name")?, parts);
-        let blend = blend.and_then(|blend| Ok(blend.pool(from.value("pool").unwrap_or(POOL))?));
-        blend.map_err(|e| from.unsound(format!("is no blend: {e}")))
     }
 }

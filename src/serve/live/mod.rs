@@ -7,15 +7,18 @@
 //! Nothing happens behind the shop's back: no thread, no clock. The shop calls `refresh` when it likes, or gives a thread
 //! to [`Live::keep_fresh`].
 
+mod config;
 mod fresh;
 mod learning;
 mod lineup;
 mod saved;
+mod shopper;
 
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use config::Kept;
+pub use config::LiveConfig;
 pub use lineup::{Lineup, Refit};
 pub use saved::Origin;
 
@@ -23,110 +26,19 @@ pub(crate) use fresh::{Base, Fresh};
 
 use super::{Recommendations, Recommender, Request, RequestError, Snapshot, SnapshotError, Why};
 use crate::catalog::Catalog;
-use crate::consent::{Consented, LawfulBasis, Shopper};
-use crate::dataset::{DatasetError, EventWeights, MemoryReport};
+use crate::consent::Shopper;
+use crate::dataset::{DatasetError, MemoryReport};
 use crate::event::Event;
-use crate::ids::{Lineage, TooManyIds};
-use crate::log::{Aliases, Appended, Cursor, Durability, Erasure, EventLog, Export, LogError, Retention, Scan};
-use crate::params::Checked;
-use crate::persist::{Container, PersistError, Store, StoreError, Verify};
+use crate::ids::TooManyIds;
+use crate::log::{Aliases, Appended, Cursor, Durability, EventLog, LogError, Retention};
+use crate::persist::StoreError;
 use crate::rank::RankerError;
 use crate::run::Run;
-use crate::scorer::{Codecs, FitError, Workspace};
+use crate::scorer::{FitError, Workspace};
 use crate::source::Flow;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 use fresh::{FreshEvent, FreshTable};
 use learning::Learning;
-
-/// How a [`Live`] recommender records and learns.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct LiveConfig {
-    lineup: Lineup,
-    catalog: Option<Arc<Catalog>>,
-    lineage: Lineage,
-    weights: Checked<EventWeights>,
-    session_gap: Span,
-    retention: Retention,
-    fresh_events: usize,
-    store: Option<Kept>,
-}
-
-/// Where a live recommender is kept.
-#[derive(Clone, Debug)]
-struct Kept {
-    store: Store,
-    codecs: Codecs,
-    open: fn(&Path) -> Result<Container, PersistError>,
-}
-
-impl LiveConfig {
-    /// These models; no catalogue, default event weights, no retention window, 500 fresh events a profile.
-    pub fn new(lineup: Lineup) -> Self {
-        Self {
-            lineup,
-            catalog: None,
-            lineage: Lineage::default(),
-            weights: Checked::default(),
-            session_gap: Span::minutes(30),
-            retention: Retention::default(),
-            fresh_events: 500,
-            store: None,
-        }
-    }
-
-    /// With this catalogue from the start; later ones by [`Live::set_catalog`]. Without, the one that was saved last, or none.
-    pub fn catalog(mut self, catalog: Arc<Catalog>) -> Self {
-        self.catalog = Some(catalog);
-        self
-    }
-
-    /// With a store: [`Live::open`] begins with its newest generation, [`Live::save`] adds one, [`Live::forget`] removes
-    /// all. `codecs` names the kinds of scorers in the lineup; the default has all built-in ones.
-    pub fn store(mut self, store: Store, codecs: Codecs) -> Self {
-        self.store = Some(Kept { store, codecs, open: |path| Container::read(path, Verify::Now) });
-        self
-    }
-
-    /// The same, served by memory map: less memory is the process's own, and it opens as soon as the bytes are checked. Only
-    /// the store may write into its folder.
-    #[cfg(feature = "mmap")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "mmap")))]
-    pub fn mapped_store(mut self, store: Store, codecs: Codecs) -> Self {
-        self.store = Some(Kept { store, codecs, open: |path| Container::map(path, Verify::Now) });
-        self
-    }
-
-    /// With numberings named after this one. Give every shop of a process its own.
-    pub const fn lineage(mut self, lineage: Lineage) -> Self {
-        self.lineage = lineage;
-        self
-    }
-
-    /// With these event weights.
-    pub fn weights(mut self, weights: Checked<EventWeights>) -> Self {
-        self.weights = weights;
-        self
-    }
-
-    /// With sessions that end after this long a pause.
-    pub const fn session_gap(mut self, gap: Span) -> Self {
-        self.session_gap = gap;
-        self
-    }
-
-    /// With windows that every refresh enforces, in the log too.
-    pub fn retention(mut self, retention: Retention) -> Self {
-        self.retention = retention;
-        self
-    }
-
-    /// With at most so many events a profile between two refreshes; of more, the oldest wait for the refresh. At least 1.
-    pub fn fresh_events(mut self, at_most: usize) -> Self {
-        self.fresh_events = at_most.max(1);
-        self
-    }
-}
 
 /// Why a live recommender could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -377,113 +289,6 @@ impl<L: EventLog> Live<L> {
         let next = self.recommender.snapshot().with_catalog(Arc::clone(&catalog))?;
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog;
         Ok(self.recommender.publish(next))
-    }
-
-    /// Notes that `from` is the account `into`: what either did counts for the account from the next request on, and in
-    /// the counts after the next refresh.
-    ///
-    /// # Errors
-    /// As [`EventLog::merge`].
-    pub fn merge(&self, from: Shopper<'_>, into: Consented<'_>) -> Result<(), LiveError> {
-        let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
-        self.log.merge(from, into)?;
-        *aliases = self.log.merges()?;
-        if let Shopper::Profiled(who) = from {
-            self.fresh.replace(who.user(), Vec::new(), self.log.state()?.epoch);
-        }
-        self.reread(aliases.resolve(Shopper::Profiled(into)))
-    }
-
-    /// Takes a merge back, exactly; both are themselves again from the next request on.
-    ///
-    /// # Errors
-    /// As [`EventLog::unmerge`].
-    pub fn unmerge(&self, from: Shopper<'_>) -> Result<(), LiveError> {
-        let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
-        let before = aliases.clone();
-        self.log.unmerge(from)?;
-        *aliases = self.log.merges()?;
-        self.reread(before.resolve(from))?;
-        self.reread(from)
-    }
-
-    /// Makes what the log says of a profile all there is of it, until the next refresh. `O(its events)`.
-    fn reread(&self, shopper: Shopper<'_>) -> Result<(), LiveError> {
-        let Shopper::Profiled(who) = shopper else { return Ok(()) };
-        let until = self.log.state()?.epoch;
-        let mut events = Vec::new();
-        self.log.scan(Scan::all().of(who.user()), &mut |logged| {
-            if !logged.event.item.is_empty() {
-                events.push(FreshEvent::new(logged.cursor, &logged.event));
-            }
-            Flow::Continue
-        })?;
-        self.fresh.replace(who.user(), events, until);
-        Ok(())
-    }
-
-    /// Erases a shopper: gone from the next result at once, from the log and its files now, from counts and factors at the
-    /// next refresh, which rebuilds all of them without the shopper. With a [store](LiveConfig::store), every generation goes
-    /// now, since all may hold the shopper; refresh and [save](Live::save) to have one again. Returns the certificate: the
-    /// log's, with the names of the files that were removed.
-    ///
-    /// # Errors
-    /// As [`EventLog::erase`], and [`LiveError::Store`] when a file cannot be removed; call it again then.
-    pub fn forget(&self, user: &str) -> Result<Erasure, LiveError> {
-        let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
-        let profiles = aliases.profiles(user);
-        let mut erasure = self.log.erase(user)?;
-        *aliases = self.log.merges()?;
-        let until = self.log.state()?.epoch;
-        profiles.iter().for_each(|profile| self.fresh.replace(profile, Vec::new(), until));
-        if let Some(kept) = &self.config.store {
-            erasure.files = kept.store.erase_all()?;
-        }
-        Ok(erasure)
-    }
-
-    /// Stops the use of a shopper's profile, as when consent is withdrawn: from the next result on the shopper is a
-    /// stranger, nothing more is recorded of the profile, and after the next refresh no count or factor has it. What is
-    /// held stays in the log, for [`export`](Live::export), until it is [forgotten](Live::forget) or
-    /// [reinstated](Live::reinstate).
-    ///
-    /// # Errors
-    /// As [`EventLog::restrict`].
-    pub fn withdraw(&self, user: &str) -> Result<(), LiveError> {
-        let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
-        self.log.restrict(user)?;
-        *aliases = self.log.merges()?;
-        let until = self.log.state()?.epoch;
-        aliases.profiles(user).iter().for_each(|profile| self.fresh.replace(profile, Vec::new(), until));
-        // An account that this profile was merged into goes on without it.
-        self.reread(aliases.resolve(Shopper::Profiled(Consented::new(user, LawfulBasis::Consent))))
-    }
-
-    /// Allows the use of a profile again, with all that was held of it, from the next request on.
-    ///
-    /// # Errors
-    /// As [`EventLog::lift`].
-    pub fn reinstate(&self, who: Consented<'_>) -> Result<(), LiveError> {
-        let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
-        self.log.lift(who.user())?;
-        *aliases = self.log.merges()?;
-        self.reread(aliases.resolve(Shopper::Profiled(who)))
-    }
-
-    /// Which things a shopper did make the list that answers `request`, the fresh ones included.
-    ///
-    /// # Errors
-    /// As [`Snapshot::why`].
-    pub fn why(&self, request: &Request<'_>) -> Result<Vec<Why>, RequestError> {
-        self.answer(request, Snapshot::why)
-    }
-
-    /// Everything held about a shopper.
-    ///
-    /// # Errors
-    /// As [`EventLog::export`].
-    pub fn export(&self, user: &str) -> Result<Export, LiveError> {
-        Ok(self.log.export(user)?)
     }
 
     /// What is held in memory.

@@ -1,0 +1,104 @@
+//! How a live recommender records and learns, and where it is kept.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Lineup;
+use crate::catalog::Catalog;
+use crate::dataset::EventWeights;
+use crate::ids::Lineage;
+use crate::log::Retention;
+use crate::params::Checked;
+use crate::persist::{Container, PersistError, Store, Verify};
+use crate::scorer::Codecs;
+use crate::time::Span;
+
+/// How a [`Live`] recommender records and learns.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct LiveConfig {
+    pub(super) lineup: Lineup,
+    pub(super) catalog: Option<Arc<Catalog>>,
+    pub(super) lineage: Lineage,
+    pub(super) weights: Checked<EventWeights>,
+    pub(super) session_gap: Span,
+    pub(super) retention: Retention,
+    pub(super) fresh_events: usize,
+    pub(super) store: Option<Kept>,
+}
+
+/// Where a live recommender is kept.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) store: Store,
+    pub(super) codecs: Codecs,
+    pub(super) open: fn(&Path) -> Result<Container, PersistError>,
+}
+
+impl LiveConfig {
+    /// These models; no catalogue, default event weights, no retention window, 500 fresh events a profile.
+    pub fn new(lineup: Lineup) -> Self {
+        Self {
+            lineup,
+            catalog: None,
+            lineage: Lineage::default(),
+            weights: Checked::default(),
+            session_gap: Span::minutes(30),
+            retention: Retention::default(),
+            fresh_events: 500,
+            store: None,
+        }
+    }
+
+    /// With this catalogue from the start; later ones by [`Live::set_catalog`]. Without, the one that was saved last, or none.
+    pub fn catalog(mut self, catalog: Arc<Catalog>) -> Self {
+        self.catalog = Some(catalog);
+        self
+    }
+
+    /// With a store: [`Live::open`] begins with its newest generation, [`Live::save`] adds one, [`Live::forget`] removes
+    /// all. `codecs` names the kinds of scorers in the lineup; the default has all built-in ones.
+    pub fn store(mut self, store: Store, codecs: Codecs) -> Self {
+        self.store = Some(Kept { store, codecs, open: |path| Container::read(path, Verify::Now) });
+        self
+    }
+
+    /// The same, served by memory map: less memory is the process's own, and it opens as soon as the bytes are checked. Only
+    /// the store may write into its folder.
+    #[cfg(feature = "mmap")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "mmap")))]
+    pub fn mapped_store(mut self, store: Store, codecs: Codecs) -> Self {
+        self.store = Some(Kept { store, codecs, open: |path| Container::map(path, Verify::Now) });
+        self
+    }
+
+    /// With numberings named after this one. Give every shop of a process its own.
+    pub const fn lineage(mut self, lineage: Lineage) -> Self {
+        self.lineage = lineage;
+        self
+    }
+
+    /// With these event weights.
+    pub fn weights(mut self, weights: Checked<EventWeights>) -> Self {
+        self.weights = weights;
+        self
+    }
+
+    /// With sessions that end after this long a pause.
+    pub const fn session_gap(mut self, gap: Span) -> Self {
+        self.session_gap = gap;
+        self
+    }
+
+    /// With windows that every refresh enforces, in the log too.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// With at most so many events a profile between two refreshes; of more, the oldest wait for the refresh. At least 1.
+    pub fn fresh_events(mut self, at_most: usize) -> Self {
+        self.fresh_events = at_most.max(1);
+        self
+    }
+}

@@ -53,7 +53,7 @@ impl<L: EventLog> Live<L> {
     }
 
     /// Erases a shopper: gone from the next result at once, from the log and its files now, from counts and factors at the
-    /// next refresh, which rebuilds all of them without the shopper. With a [store](LiveConfig::store), every generation goes
+    /// next refresh, which rebuilds all of them without the shopper. With a [store](super::LiveConfig::store), every generation goes
     /// now, since all may hold the shopper; refresh and [save](Live::save) to have one again. Returns the certificate: the
     /// log's, with the names of the files that were removed.
     ///

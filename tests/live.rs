@@ -90,6 +90,21 @@ fn take<L: EventLog>(live: &Live<L>, step: &Step, now: i64) {
     }
 }
 
+/// Found by the property below: the account kept what a device did that was forgotten.
+#[test]
+fn an_account_goes_on_without_a_device_that_is_forgotten() {
+    let live =
+        open(LiveConfig::new(Lineup::new().model(RecentParams::default().check().unwrap(), 1.0, Refit::EveryRefresh)));
+    live.record(&[event("zoe", "mug", EventKind::View, 0)], at(0), Durability::Memory).unwrap();
+    live.refresh(at(1), &Run::new(1)).unwrap();
+    live.merge(Shopper::Profiled(who("phone")), who("ann")).unwrap();
+    live.record(&[event("phone", "mug", EventKind::View, 2)], at(2), Durability::Memory).unwrap();
+    let seen = |now| told(&live, "ann", now)[0].1 > 0;
+    assert!(seen(3));
+    live.forget("phone").unwrap();
+    assert!(!seen(4));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
 

@@ -62,10 +62,13 @@ impl<L: EventLog> Live<L> {
     pub fn forget(&self, user: &str) -> Result<Erasure, LiveError> {
         let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
         let profiles = aliases.profiles(user);
+        let before = aliases.clone();
         let mut erasure = self.log.erase(user)?;
         *aliases = self.log.merges()?;
         let until = self.log.state()?.epoch;
         profiles.iter().for_each(|profile| self.fresh.replace(profile, Vec::new(), until));
+        // An account that this profile was merged into goes on without it.
+        self.reread(before.resolve(Shopper::Profiled(Consented::new(user, LawfulBasis::Consent))))?;
         if let Some(kept) = &self.config.store {
             erasure.files = kept.store.erase_all()?;
         }

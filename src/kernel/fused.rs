@@ -1,7 +1,7 @@
 //! The same loop with fused multiply-add for each width of vector unit, chosen when the program runs.
 //!
-//! `fused!` compiles a body that is generic over [`Lanes`](super::lanes::Lanes) for AVX-512, for AVX2 with FMA, and for
-//! any machine (which includes NEON, part of every AArch64). The order of operations is fixed in the body and every path
+//! `fused!` compiles a body that is generic over [`Lanes`](super::lanes::Lanes) for AVX-512, for AVX2 with FMA, for NEON
+//! (part of every AArch64), and for any machine. The order of operations is fixed in the body and every path
 //! fuses, so all give the same bits. [`vectorised!`](super::dispatch) does the same for loops without multiply-add.
 
 /// Defines `fn $name` as `$body::<L>`, an `#[inline(always)]` function with the same arguments.
@@ -34,6 +34,9 @@ macro_rules! fused {
                     return unsafe { avx2($($arg),*) };
                 }
             }
+            #[cfg(target_arch = "aarch64")]
+            return $body::<crate::kernel::lanes::Neon>($($arg),*);
+            #[cfg(not(target_arch = "aarch64"))]
             $body::<crate::kernel::lanes::Portable>($($arg),*)
         }
     };

@@ -5,6 +5,7 @@
 //!
 //! * x86-64 with AVX-512 VNNI: 64 multiply-adds an instruction;
 //! * x86-64 with AVX2: 32 in three, shoppers rounded to 63 instead of 127 steps so that no pair of products overflows;
+//! * AArch64: 16 in two and a half, with NEON;
 //! * elsewhere: loops that the compiler vectorises.
 
 use std::ops::Range;
@@ -17,6 +18,15 @@ pub(super) const CODE: usize = WIDE * STEP;
 /// Told that shopper `u` may like the items of a panel whose bits are set; answers with the shopper's floor from now on.
 pub(crate) type Hit<'a> = &'a mut dyn FnMut(usize, usize, u16) -> f64;
 
+#[cfg(target_arch = "aarch64")]
+#[allow(unsafe_code)]
+#[allow(clippy::needless_range_loop)] // arrays of registers, several at a time
+mod neon;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+#[allow(clippy::needless_range_loop)] // as above
+mod x86;
+
 /// What this machine screens with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Path {
@@ -24,6 +34,9 @@ enum Path {
     Vnni,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    #[cfg_attr(target_arch = "aarch64", allow(dead_code))] // the twin, in tests
     Portable,
 }
 
@@ -39,6 +52,9 @@ impl Path {
                 return Self::Avx2;
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        return Self::Neon;
+        #[cfg(not(target_arch = "aarch64"))]
         Self::Portable
     }
 }
@@ -70,6 +86,8 @@ pub(crate) fn screen<const U: usize, const P: usize>(
         #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]
         Path::Avx2 => unsafe { x86::avx2::<U, P>(panels, of, looking, hit) },
+        #[cfg(target_arch = "aarch64")]
+        Path::Neon => walk::<U, P>(panels, of, looking, hit, neon::tile),
         Path::Portable => walk::<U, P>(panels, of, looking, hit, portable),
     }
 }
@@ -139,94 +157,6 @@ fn portable<const U: usize, const P: usize>(
     (masks, any)
 }
 
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-#[allow(clippy::needless_range_loop)] // arrays of registers, several at a time
-mod x86 {
-    use std::arch::x86_64::*;
-
-    use super::*;
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    pub(super) fn vnni<const U: usize, const P: usize>(
-        panels: &Panels,
-        of: Range<usize>,
-        looking: &mut Looking<U>,
-        hit: Hit<'_>,
-    ) {
-        walk::<U, P>(panels, of, looking, hit, |panels, x, thresholds| {
-            // Plain loops: a closure handed to another function is not inlined there, where these instructions are not known.
-            let mut sums = [[_mm512_setzero_si512(); U]; P];
-            for step in 0..x.len() {
-                let mut codes = [_mm512_setzero_si512(); P];
-                for p in 0..P {
-                    // SAFETY: 64 bytes are read from an array of 64; no alignment is asked for.
-                    codes[p] = unsafe { _mm512_loadu_si512(panels[p][step].as_ptr().cast()) };
-                }
-                for u in 0..U {
-                    let x = _mm512_set1_epi32(x[step][u]);
-                    for p in 0..P {
-                        sums[p][u] = _mm512_dpbusd_epi32(sums[p][u], codes[p], x);
-                    }
-                }
-            }
-            let mut masks = [[0u16; U]; P];
-            let mut any = 0;
-            for p in 0..P {
-                for u in 0..U {
-                    masks[p][u] = _mm512_cmpge_epi32_mask(sums[p][u], _mm512_set1_epi32(thresholds[p][u]));
-                    any |= masks[p][u];
-                }
-            }
-            (masks, any != 0)
-        });
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    pub(super) fn avx2<const U: usize, const P: usize>(
-        panels: &Panels,
-        of: Range<usize>,
-        looking: &mut Looking<U>,
-        hit: Hit<'_>,
-    ) {
-        walk::<U, P>(panels, of, looking, hit, |panels, x, thresholds| {
-            let ones = _mm256_set1_epi16(1);
-            let mut masks = [[0u16; U]; P];
-            let mut any = 0;
-            // Four shoppers a panel are as many sums as there are registers for.
-            for p in 0..P {
-                for first in (0..U).step_by(4) {
-                    let mut low_sums = [_mm256_setzero_si256(); 4];
-                    let mut high_sums = [_mm256_setzero_si256(); 4];
-                    for step in 0..x.len() {
-                        let at = panels[p][step].as_ptr();
-                        // SAFETY: twice 32 bytes are read from an array of 64; no alignment is asked for.
-                        let (low, high) =
-                            unsafe { (_mm256_loadu_si256(at.cast()), _mm256_loadu_si256(at.add(32).cast())) };
-                        for i in 0..U.min(4) {
-                            let x = _mm256_set1_epi32(x[step][(first + i).min(U - 1)]);
-                            let low = _mm256_madd_epi16(_mm256_maddubs_epi16(low, x), ones);
-                            let high = _mm256_madd_epi16(_mm256_maddubs_epi16(high, x), ones);
-                            low_sums[i] = _mm256_add_epi32(low_sums[i], low);
-                            high_sums[i] = _mm256_add_epi32(high_sums[i], high);
-                        }
-                    }
-                    for i in 0..U.min(4).min(U - first) {
-                        let threshold = _mm256_set1_epi32(thresholds[p][first + i]);
-                        let low = _mm256_cmpgt_epi32(threshold, low_sums[i]);
-                        let high = _mm256_cmpgt_epi32(threshold, high_sums[i]);
-                        let low = _mm256_movemask_ps(_mm256_castsi256_ps(low));
-                        let high = _mm256_movemask_ps(_mm256_castsi256_ps(high));
-                        masks[p][first + i] = !((low | high << 8) as u16);
-                        any |= masks[p][first + i];
-                    }
-                }
-            }
-            (masks, any != 0)
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,6 +181,8 @@ mod tests {
         };
         let mut looking = looking.clone();
         match path {
+            #[cfg(target_arch = "aarch64")]
+            Path::Neon => walk::<U, P>(panels, 0..panels.len(), &mut looking, &mut hit, neon::tile),
             Path::Portable => walk::<U, P>(panels, 0..panels.len(), &mut looking, &mut hit, portable),
             // SAFETY: only called with the paths this machine has.
             #[cfg(target_arch = "x86_64")]

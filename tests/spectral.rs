@@ -164,7 +164,7 @@ fn models(data: &Dataset, run: &Run<'_>) -> (Vec<GfCf>, Vec<PureSvd>) {
     let recipes = [
         GfCfParams { factors: 12, ..GfCfParams::default() },
         GfCfParams { factors: 0, ..paper() },
-        GfCfParams { factors: 1_000, shopper_exponent: 0.7, to_exponent: 0.2, ..GfCfParams::default() },
+        GfCfParams { factors: 100, shopper_exponent: 0.7, to_exponent: 0.2, ..GfCfParams::default() },
     ];
     let gf = recipes.map(|params| params.check().unwrap().fit(&train, run).unwrap());
     let recipes = [PureSvdParams { factors: 12, ..PureSvdParams::default() }, PureSvdParams::default()];
@@ -182,6 +182,34 @@ fn the_laws_of_scorers_hold() {
     let data = shop();
     for model in all(&models(&data, &Run::new(1))) {
         check_scorer(model, &data, &Shelf::bare(&data)).unwrap();
+    }
+}
+
+/// Enough items for the search to leave most of them out.
+#[test]
+fn proposals_are_the_best_of_all_scores() {
+    let params = ShopParams { items: 900, users: 500, events: 5_000, ..ShopParams::default() };
+    let mut builder = DatasetBuilder::default();
+    builder.ingest(&SyntheticShop::new(params.check().unwrap())).unwrap();
+    let data = builder.finish().unwrap();
+    let shelf = Shelf::bare(&data);
+    let items: Vec<ItemIdx> = (0..data.n_items() as u32).map(ItemIdx::new).collect();
+    for model in all(&models(&data, &Run::new(1))) {
+        for first in (0..600).step_by(120) {
+            for n in [1, 5, 30] {
+                let history = touches(first..first + n);
+                let mut cx = Context::new(&data, &shelf, data.as_of());
+                cx.history = &history;
+                let scores = opinions(model, &cx, &items);
+                let mut best: Vec<(f32, ItemIdx)> =
+                    scores.into_iter().zip(&items).filter_map(|(score, &item)| Some((score? + 0.0, item))).collect();
+                best.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+                for limit in [1, 20, 200] {
+                    let slow: Vec<ItemIdx> = best.iter().take(limit).map(|(_, item)| *item).collect();
+                    assert_eq!(proposals(model, &cx, limit), slow, "{} {first} {n} {limit}", model.name());
+                }
+            }
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! Inner products of `f32` slices, summed in 16 lanes so that the compiler vectorises them under strict float rules.
 
-use super::dispatch::vectorised;
-
 const LANES: usize = 16;
 
 /// `sum(a[i] * b[i])` over the shorter of the two, always in the same order of additions.
@@ -46,18 +44,6 @@ pub(crate) fn axpy4(a: [f32; 4], x: [&[f32]; 4], y: &mut [f32]) {
     }
 }
 
-vectorised! {
-    /// The [`dot`] of `x` with each row of `rows`, which lie end to end, into `out`. Same bits as `dot` row by row.
-    fn dots = dots_body(rows: &[f32], x: &[f32], out: &mut [f32])
-}
-
-#[inline(always)]
-fn dots_body(rows: &[f32], x: &[f32], out: &mut [f32]) {
-    for (row, out) in rows.chunks_exact(x.len().max(1)).zip(out) {
-        *out = dot(row, x);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,31 +59,8 @@ mod tests {
             let mut y = b.clone();
             axpy(2.0, &a, &mut y);
             prop_assert!(y.iter().zip(a.iter().zip(&b)).all(|(y, (a, b))| *y == 2.0 * a + b));
-            let n = a.len();
-            let rows: Vec<f32> = [&a[..], &b, &a].concat();
-            let mut all = [0.0; 3];
-            dots(&rows, &a, &mut all);
-            if n > 0 {
-                prop_assert_eq!(all, [dot(&a, &a), plain, dot(&a, &a)]);
-            }
             axpy4([1.0, -2.0, 3.0, 5.0], [&a, &b, &b, &a], &mut y);
             prop_assert!(y.iter().zip(a.iter().zip(&b)).all(|(y, (a, b))| *y == 8.0 * a + 2.0 * b));
-        }
-    }
-
-    #[test]
-    fn wide_and_baseline_give_the_same_bits() {
-        let mut rng = crate::kernel::rng::SplitMix64::new(5);
-        for dim in [1, 3, 16, 17, 64, 100] {
-            let rows: Vec<f32> = (0..20 * dim).map(|_| rng.normal()).collect();
-            let x: Vec<f32> = (0..dim).map(|_| rng.normal()).collect();
-            let (mut wide, mut baseline) = (vec![0.0; 20], vec![0.0; 20]);
-            dots(&rows, &x, &mut wide);
-            dots_body(&rows, &x, &mut baseline);
-            assert_eq!(
-                wide.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
-                baseline.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
-            );
         }
     }
 }

@@ -83,6 +83,12 @@ impl Factors {
         self.is_known(row).then(|| &self.flat()[row * dim..(row + 1) * dim])
     }
 
+    /// The length of a row's direction; 0 for one of which nothing is known.
+    #[inline]
+    pub(in crate::scorer) fn length(&self, row: usize) -> f32 {
+        self.norms.get(row).copied().unwrap_or(0.0)
+    }
+
     pub(in crate::scorer) fn cosine(&self, a: usize, b: usize) -> Option<f32> {
         let (x, y) = (&self.known(a)?[..self.direction], &self.known(b)?[..self.direction]);
         let cosine = dot(x, y) / (self.norms[a] * self.norms[b]);
@@ -133,7 +139,7 @@ impl Factors {
         ws: &mut Workspace,
         taste: impl Fn(&Context<'_>, &mut Workspace) -> Option<Vec<f32>>,
         item_of: impl Fn(&Context<'_>, usize) -> Option<ItemIdx>,
-        beyond: impl Fn(&Context<'_>, &[f32], &mut Workspace, &mut dyn FnMut(Scored)),
+        beyond: impl Fn(&Context<'_>, &[f32], &mut Workspace, &mut dyn FnMut(Scored) -> f64),
     ) {
         if let Some(index) = &self.index {
             index.propose(self.flat(), asks, limit, ws, taste, item_of, beyond);

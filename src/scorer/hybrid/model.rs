@@ -174,10 +174,11 @@ impl Scorer for Hybrid {
 impl Together for Hybrid {
     fn propose_together(&self, asks: &mut [Proposing<'_>], limit: usize, ws: &mut Workspace) {
         let item = |cx: &Context<'_>, place: usize| self.places.item(cx.shelf, place);
-        let beyond = |cx: &Context<'_>, x: &[f32], ws: &mut Workspace, offer: &mut dyn FnMut(Scored)| {
+        let beyond = |cx: &Context<'_>, x: &[f32], ws: &mut Workspace, offer: &mut dyn FnMut(Scored) -> f64| {
             for item in self.places.news(cx.shelf) {
-                let product = self.product(cx.shelf, item, x, ws).filter(|product| product.is_finite());
-                product.into_iter().for_each(|score| offer(Scored { item, score: score + 0.0 }));
+                if let Some(score) = self.product(cx.shelf, item, x, ws) {
+                    offer(Scored { item, score });
+                }
             }
         };
         self.als.items().propose(asks, limit, ws, |cx, ws| self.taste(cx, ws), item, beyond);

@@ -7,7 +7,7 @@ use crate::scorer::{Context, Proposing, Scored, Workspace};
 
 impl Index {
     /// Proposes to each of `asks` the best `limit` rows of `flat`, the vectors that were packed, and whatever `beyond` adds to
-    /// them. `taste` makes a request's vector, `item_of` an item of a row.
+    /// them; what it adds is answered with the score that the next must reach. `taste` makes a request's vector, `item_of` an item of a row.
     #[allow(clippy::too_many_arguments)] // five of them are what differs between models
     pub(in crate::scorer) fn propose(
         &self,
@@ -17,7 +17,7 @@ impl Index {
         ws: &mut Workspace,
         taste: impl Fn(&Context<'_>, &mut Workspace) -> Option<Vec<f32>>,
         item_of: impl Fn(&Context<'_>, usize) -> Option<ItemIdx>,
-        beyond: impl Fn(&Context<'_>, &[f32], &mut Workspace, &mut dyn FnMut(Scored)),
+        beyond: impl Fn(&Context<'_>, &[f32], &mut Workspace, &mut dyn FnMut(Scored) -> f64),
     ) {
         if limit == 0 {
             return;

@@ -101,12 +101,14 @@ impl Seeking {
         }
     }
 
-    /// Offers an item from elsewhere to search `u`.
-    pub(in crate::scorer) fn offer(&mut self, u: usize, scored: Scored, admission: &mut dyn Admission) {
-        let (best, key) = (&mut self.seekers[u].best, scored.key());
-        if scored.score.is_finite() && best.wants(key) && admission.admits(u, scored.item) {
-            best.push(key);
+    /// Offers an item from elsewhere to search `u`; answers with the score that the next must reach.
+    pub(in crate::scorer) fn offer(&mut self, u: usize, scored: Scored, admission: &mut dyn Admission) -> f64 {
+        let seeker = &mut self.seekers[u];
+        let key = Scored { score: scored.score + 0.0, ..scored }.key();
+        if scored.score.is_finite() && seeker.best.wants(key) && admission.admits(u, scored.item) {
+            seeker.best.push(key);
         }
+        seeker.floor()
     }
 
     /// Search `u`, of vector `x`, goes over the panels `of`; `flat` holds the vectors packed in them.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::dataset::Csr;
-use crate::kernel::dot::{dot, dots};
+use crate::kernel::dot::dot;
 use crate::kernel::eigen::{orthonormaliser, symmetric};
 use crate::kernel::product::{add_scaled, dense_row, sparse_row};
 use crate::kernel::{gram, rng::SplitMix64};
@@ -113,11 +113,6 @@ impl Basis {
             }
         }
         z
-    }
-
-    /// The product of `z` with every item's vector, into `out`.
-    pub(super) fn products(&self, z: &[f32], out: &mut [f32]) {
-        dots(&self.vectors, z, out);
     }
 
     pub(super) fn cosine(&self, a: usize, b: usize) -> Option<f32> {

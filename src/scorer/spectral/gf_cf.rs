@@ -4,9 +4,11 @@
 //! gowalla check-ins it beats trained graph networks. *When not:* where order and recency decide.
 //!
 //! *Cost:* fit: a round is two passes of `pairs × factors` and `2 × items × factors²` multiply-adds; without low-pass
-//! filter, one pass over the pairs. Memory: `4 × factors` bytes an item, 16 a pair. Query: the pairs of all shoppers who
-//! share an item with the shopper (never more than all pairs), and `items × factors` multiply-adds, which read all of the
-//! item vectors; so choose `factors` by what a query may cost.
+//! filter, one pass over the pairs. Memory: `9 × factors` bytes an item, 16 a pair. Query: the pairs of all shoppers who
+//! share an item with the shopper (never more than all pairs), and a [search](crate::Retrieval) of the item vectors.
+//!
+//! 2026-11-23, gowalla, 256 factors, a hundred proposals, p50 of a request: MEASURED. Until then all products were taken,
+//! which reads all of the item vectors: 2.95 ms.
 //!
 //! # References
 //! * Y. Shen, Y. Wu, Y. Zhang, C. Shan, J. Zhang, K. Letaief & D. Li (2021): How powerful is graph convolution for
@@ -14,146 +16,23 @@
 //! * J.-D. Park, Y.-M. Shin & W.-Y. Shin (2024): Turbo-CF: matrix decomposition-free graph filtering for fast
 //!   recommendation. SIGIR. (Exponents of the normalisation other than 0.5.)
 
-use serde::{Deserialize, Serialize};
+use ndarray::Array2;
 
-use super::{Basis, check_kinds, check_name, voters};
+use super::{Basis, GfCfParams, voters};
 use crate::dataset::{Extent, MemoryReport};
-use crate::event::KindSet;
 use crate::ids::ItemIdx;
 use crate::kernel::dot::dot;
-use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
+use crate::kernel::panel_products::products_at;
+use crate::params::Checked;
 use crate::run::Run;
+use crate::scorer::factors::Factors;
 use crate::scorer::linear::Scaling;
 use crate::scorer::linear::design::Design;
-use crate::scorer::vote::{Strength, VoteDecay, Voting};
+use crate::scorer::vote::Voting;
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet,
-    Workspace, opinion,
+    Candidates, Context, Explanation, Fit, FitError, Proposing, Reason, ReasonCode, Scored, Scorer, Scores,
+    TrainingSet, Workspace, opinion,
 };
-use crate::time::Span;
-use crate::tune::{Axis, Over, Tunable};
-
-/// Recipe for [`GfCf`].
-///
-/// | field | default | range | what |
-/// |---|---|---|---|
-/// | `name` | `gf_cf` | not empty | the scorer's name |
-/// | `factors` | 64 | 0 to 1024 | singular vectors of the low-pass filter; 0 for none |
-/// | `rounds` | 6 | 1 to 100 | refinements of the decomposition |
-/// | `low_pass` | 0.3 | 0 to 1e6 | α: weight of the low-pass filter |
-/// | `shopper_exponent` | 0.5 | 0 to 1 | a: how much less shoppers of many items count |
-/// | `from_exponent` | 0.6 | -1 to 2 | f: how much less a popular item's vote counts |
-/// | `to_exponent` | 0.3 | -1 to 2 | t: how much less a popular item is given |
-/// | `strength` | one | | what a pair counts in the fit, and as a vote |
-/// | `half_life` | none | any span | after how long a pair counts half in the fit |
-/// | `kinds` | interest | at least one kind | touches of the shopper that vote |
-/// | `history` | 500 | 1 to 10000 | the shopper's latest distinct items that vote |
-/// | `recency` | none | half-life above 0 | how a vote fades |
-///
-/// With `R` the matrix of pairs, `D` and `N` the sums of its rows and columns, and `V` the leading right singular vectors
-/// of `D^-½ R N^-½`, a shopper with votes `x` gives the items
-///
-/// ```text
-/// x N^-f Rᵀ D^-2a R N^-t  +  α x N^-½ V Vᵀ N^½
-/// ```
-///
-/// With all exponents at 0.5 it is the model of Shen et al. (the defaults rank better on the gowalla check-ins); with `a` at 0.5, `f` at 1 and no low-pass filter the graph
-/// walk RP3-beta, untruncated, `t` being its beta.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GfCfParams {
-    /// The scorer's name.
-    pub name: String,
-    /// Singular vectors of the low-pass filter, at most as many as there are items or shopper rows; 0 for no low-pass
-    /// filter.
-    pub factors: usize,
-    /// Refinements of the decomposition, `1..=100`. Six are enough for ranking.
-    pub rounds: u32,
-    /// α: weight of the low-pass filter beside the linear one.
-    pub low_pass: f32,
-    /// a: how much less shoppers of many items count.
-    pub shopper_exponent: f32,
-    /// f: how much less a popular item's vote counts.
-    pub from_exponent: f32,
-    /// t: how much less a popular item is given.
-    pub to_exponent: f32,
-    /// What a pair counts in the fit, and an item of the shopper as a vote.
-    pub strength: Strength,
-    /// After how long a pair counts half in the fit; `None` for never.
-    pub half_life: Option<Span>,
-    /// Touches of the shopper that vote.
-    pub kinds: KindSet,
-    /// The shopper's latest distinct items that vote, `1..=10_000`.
-    pub history: usize,
-    /// How a vote fades; `None` for not at all.
-    pub recency: Option<VoteDecay>,
-}
-
-impl Default for GfCfParams {
-    fn default() -> Self {
-        Self {
-            name: "gf_cf".to_owned(),
-            factors: 64,
-            rounds: 6,
-            low_pass: 0.3,
-            shopper_exponent: 0.5,
-            from_exponent: 0.6,
-            to_exponent: 0.3,
-            strength: Strength::One,
-            half_life: None,
-            kinds: KindSet::INTEREST,
-            history: 500,
-            recency: None,
-        }
-    }
-}
-
-impl Validate for GfCfParams {
-    fn table() -> &'static [ParamSpec] {
-        const TABLE: &[ParamSpec] = &[
-            ParamSpec::typed("name", "not empty", "the scorer's name"),
-            ParamSpec::int("factors", 0, 1024, "singular vectors of the low-pass filter"),
-            ParamSpec::int("rounds", 1, 100, "refinements of the decomposition"),
-            ParamSpec::real("low_pass", 0.0, 1e6, "weight of the low-pass filter"),
-            ParamSpec::real("shopper_exponent", 0.0, 1.0, "how much less shoppers of many items count"),
-            ParamSpec::real("from_exponent", -1.0, 2.0, "how much less a popular item's vote counts"),
-            ParamSpec::real("to_exponent", -1.0, 2.0, "how much less a popular item is given"),
-            ParamSpec::typed("strength", "one, weight or log", "what a pair counts"),
-            ParamSpec::typed("half_life", "none, or any span", "after how long a pair counts half"),
-            ParamSpec::typed("kinds", "at least one kind", "touches of the shopper that vote"),
-            ParamSpec::int("history", 1, 10_000, "latest distinct items of the shopper that vote"),
-            ParamSpec::typed("recency", "none, or a half-life above 0", "how a vote fades"),
-        ];
-        TABLE
-    }
-
-    fn validate(&self) -> Result<(), ParamError> {
-        check_name(&self.name)?;
-        check_range::<Self>("factors", self.factors as f64)?;
-        check_range::<Self>("rounds", self.rounds.into())?;
-        check_range::<Self>("low_pass", self.low_pass.into())?;
-        check_range::<Self>("shopper_exponent", self.shopper_exponent.into())?;
-        check_range::<Self>("from_exponent", self.from_exponent.into())?;
-        check_range::<Self>("to_exponent", self.to_exponent.into())?;
-        check_kinds(self.kinds)?;
-        check_range::<Self>("history", self.history as f64)?;
-        self.recency.map_or(Ok(()), |decay| decay.validate("recency"))
-    }
-}
-
-impl Tunable for GfCfParams {
-    fn space() -> &'static [Axis] {
-        const SPACE: &[Axis] = &[
-            Axis::new("factors", Over::LogInt { lo: 16, hi: 256 }),
-            Axis::new("low_pass", Over::Log { lo: 0.01, hi: 2.0 }),
-            Axis::new("shopper_exponent", Over::Real { lo: 0.2, hi: 0.9 }),
-            Axis::new("from_exponent", Over::Real { lo: 0.0, hi: 1.0 }),
-            Axis::new("to_exponent", Over::Real { lo: 0.0, hi: 0.8 }),
-            Axis::new("strength", Over::OneOf(&["\"one\"", "\"log\""])),
-        ];
-        SPACE
-    }
-}
 
 /// The shopper's items, spread over the graph of shoppers and items, and smoothed. Fitted from [`GfCfParams`].
 ///
@@ -190,7 +69,29 @@ pub struct GfCf {
     walk_from: Vec<f32>,
     walk_to: Vec<f32>,
     basis: Basis,
-    low_pass: f32,
+    /// The items' vectors times their scale and α: what the low-pass filter's share of a score is a product with.
+    items: Factors,
+}
+
+/// Touched items whose products are taken together.
+const TOGETHER: usize = 32;
+/// What rounding may add to a product beyond the product of the lengths, in parts of it.
+const SLACK: f32 = 1e-3;
+
+/// What the voters of a request say by way of shoppers, and where they stand among the patterns.
+struct Asked {
+    voters: Vec<Scored>,
+    /// A sum an item; above zero where it shares a shopper with a voter.
+    walked: Vec<f32>,
+    taste: Vec<f32>,
+}
+
+impl Asked {
+    fn give_back(self, ws: &mut Workspace) {
+        ws.give_floats(self.taste);
+        ws.give_floats(self.walked);
+        ws.give_scored(self.voters);
+    }
 }
 
 impl Fit for Checked<GfCfParams> {
@@ -215,9 +116,16 @@ impl Fit for Checked<GfCfParams> {
         if walk_from.iter().chain(&walk_to).any(|scale| !scale.is_finite()) {
             return Err(FitError::NotFinite { model: "gf_cf", step: 0 });
         }
-        let voting = Voting { kinds: self.kinds, history: self.history, decay: self.recency, strength: self.strength };
         let (name, extent, active) = (self.name.clone(), data.extent(), design.active());
-        Ok(GfCf { name, extent, voting, design, active, walk_from, walk_to, basis, low_pass: self.low_pass })
+        let mut items = Array2::zeros((design.n_items(), basis.factors()));
+        for &item in &active {
+            let vector = basis.of(item as usize).unwrap_or_default();
+            let scaled = vector.iter().map(|v| self.low_pass * design.to[item as usize] * v);
+            items.row_mut(item as usize).iter_mut().zip(scaled).for_each(|(to, v)| *to = v);
+        }
+        let items = Factors::new(items).indexed(self.retrieval, run);
+        let voting = Voting { kinds: self.kinds, history: self.history, decay: self.recency, strength: self.strength };
+        Ok(GfCf { name, extent, voting, design, active, walk_from, walk_to, basis, items })
     }
 }
 
@@ -226,8 +134,8 @@ impl GfCf {
         self.design.is_active(item)
     }
 
-    /// The score of every item, NaN for no opinion; `None` without a voter. The caller gives it back to `ws`.
-    fn scores(&self, cx: &Context<'_>, ws: &mut Workspace) -> Option<Vec<f32>> {
+    /// Asks the voters; `None` without one.
+    fn asked(&self, cx: &Context<'_>, ws: &mut Workspace) -> Option<Asked> {
         let voters = voters(&self.voting, cx, ws, |item| self.is_known(item));
         if voters.is_empty() {
             ws.give_scored(voters);
@@ -239,29 +147,53 @@ impl GfCf {
             let vote = voter.score * self.walk_from[voter.item.as_usize()];
             self.design.by_item.row(voter.item.as_usize()).iter().for_each(|(row, x)| shoppers.add(row, vote * x));
         }
-        let mut sums = ws.take_floats(self.extent.n_items);
+        let mut walked = ws.take_floats(self.extent.n_items);
         for (row, vote) in shoppers.iter() {
-            self.design.by_row.row(row as usize).iter().for_each(|(item, x)| sums[item as usize] += vote * x);
+            self.design.by_row.row(row as usize).iter().for_each(|(item, x)| walked[item as usize] += vote * x);
         }
         ws.give_accumulator(shoppers);
-        if self.basis.factors() == 0 {
-            for (sum, to) in sums.iter_mut().zip(&self.walk_to) {
-                *sum = if *sum > 0.0 { *sum * to } else { f32::NAN };
+        let taste = self.basis.fold_in(&voters, &self.design.from, ws);
+        Some(Asked { voters, walked, taste })
+    }
+
+    /// The linear filter's share of an item's score, if there is one.
+    #[inline]
+    fn walked(&self, asked: &Asked, item: usize) -> Option<f32> {
+        asked.walked.get(item).filter(|&&sum| sum > 0.0).map(|sum| sum * self.walk_to[item])
+    }
+
+    /// Calls `found` with the score of each item of `touched`; leaves out those that cannot reach what it last answered.
+    fn score_touched(
+        &self,
+        taste: &[f32],
+        touched: &[Scored],
+        ws: &mut Workspace,
+        found: &mut dyn FnMut(Scored) -> f64,
+    ) {
+        let length = dot(taste, taste).sqrt() * (1.0 + SLACK);
+        let (mut rows, mut walked, mut floor) = (ws.take_indices(0), ws.take_floats(0), f64::NEG_INFINITY);
+        let mut products = ws.take_floats(TOGETHER);
+        let mut flush = |rows: &mut Vec<u32>, walked: &mut Vec<f32>, floor: &mut f64| {
+            products_at(self.items.flat(), rows, taste, &mut products[..rows.len()]);
+            for ((&row, walked), product) in rows.iter().zip(walked.iter()).zip(&products) {
+                *floor = found(Scored { item: ItemIdx::new(row), score: walked + product });
             }
-        } else {
-            let z = self.basis.fold_in(&voters, &self.design.from, ws);
-            let mut smooth = ws.take_floats(self.extent.n_items);
-            self.basis.products(&z, &mut smooth);
-            for (item, (sum, smooth)) in sums.iter_mut().zip(&smooth).enumerate() {
-                let known = self.walk_to[item] > 0.0;
-                let score = *sum * self.walk_to[item] + self.low_pass * (smooth * self.design.to[item]);
-                *sum = if known { score } else { f32::NAN };
+            rows.clear();
+            walked.clear();
+        };
+        for &Scored { item, score } in touched {
+            if f64::from(score + length * self.items.length(item.as_usize())) >= floor {
+                rows.push(item.get());
+                walked.push(score);
+                if rows.len() == TOGETHER {
+                    flush(&mut rows, &mut walked, &mut floor);
+                }
             }
-            ws.give_floats(smooth);
-            ws.give_floats(z);
         }
-        ws.give_scored(voters);
-        Some(sums)
+        flush(&mut rows, &mut walked, &mut floor);
+        ws.give_floats(products);
+        ws.give_floats(walked);
+        ws.give_indices(rows);
     }
 
     /// What one voter's vote adds to `item`: the shoppers both share, and the product of both vectors.
@@ -272,11 +204,11 @@ impl GfCf {
             self.design.by_item.row(from).iter().filter_map(|(row, x)| others.get(row).map(|y| x * y)).sum()
         };
         let walked = self.walk_from[from] * shared * self.walk_to[item];
-        let alike = match (self.basis.of(from), self.basis.of(item)) {
+        let alike = match (self.basis.of(from), self.items.known(item)) {
             (Some(a), Some(b)) => dot(a, b),
             _ => 0.0,
         };
-        voter.score * (walked + self.low_pass * (self.design.from[from] * alike * self.design.to[item]))
+        voter.score * (walked + self.design.from[from] * alike)
     }
 }
 
@@ -289,28 +221,53 @@ impl Scorer for GfCf {
         self.extent
     }
 
-    /// Costs what a proposal costs, however few the candidates.
     fn score(&self, cx: &Context<'_>, out: &mut Scores<'_>, ws: &mut Workspace) {
-        let Some(scores) = self.scores(cx, ws) else { return };
+        let Some(asked) = self.asked(cx, ws) else { return };
+        self.items.score(&asked.taste, out, ws, |item| Some(item.as_usize()));
         for slot in 0..out.items().len() {
-            if let Some(&score) = scores.get(out.items()[slot].as_usize()) {
-                out.set(slot, score);
+            if let Some(walked) = self.walked(&asked, out.items()[slot].as_usize()) {
+                let smooth = out.get(slot).unwrap_or(0.0);
+                out.set(slot, walked + smooth);
             }
         }
-        ws.give_floats(scores);
+        asked.give_back(ws);
     }
 
+    /// The best of the items that share a shopper with a voter, and of all that the low-pass filter knows.
     fn propose(&self, cx: &Context<'_>, limit: usize, out: &mut Candidates<'_>, ws: &mut Workspace) {
         if limit == 0 {
             return;
         }
-        let Some(scores) = self.scores(cx, ws) else { return };
-        let mut scored = ws.take_scored();
-        let all = self.active.iter().map(|&i| Scored { item: ItemIdx::new(i), score: scores[i as usize] + 0.0 });
-        scored.extend(all.filter(|scored| scored.score.is_finite()));
-        out.extend_top(&mut scored, limit);
-        ws.give_scored(scored);
-        ws.give_floats(scores);
+        let Some(asked) = self.asked(cx, ws) else { return };
+        let mut touched = ws.take_scored();
+        touched.extend(self.active.iter().filter_map(|&item| {
+            self.walked(&asked, item as usize).map(|score| Scored { item: ItemIdx::new(item), score })
+        }));
+        if self.basis.factors() == 0 {
+            out.extend_top(&mut touched, limit);
+        } else {
+            // Those that the linear filter likes best first: they raise the floor that spares the others a product.
+            if touched.len() > limit {
+                touched.select_nth_unstable_by(limit - 1, Scored::order);
+            }
+            let mut found = ws.take::<Vec<ItemIdx>>();
+            self.items.propose(
+                &mut [Proposing::new(*cx, &mut |item| out.admits(item), &mut found)],
+                limit,
+                ws,
+                |_, ws| {
+                    let mut x = ws.take_floats(0);
+                    x.extend_from_slice(&asked.taste);
+                    Some(x)
+                },
+                |_, row| self.walked(&asked, row).is_none().then(|| ItemIdx::new(row as u32)),
+                |_, taste, ws, offer| self.score_touched(taste, &touched, ws, offer),
+            );
+            out.extend_admitted(&found);
+            ws.give(found);
+        }
+        ws.give_scored(touched);
+        asked.give_back(ws);
     }
 
     /// What each of the shopper's items adds, both filters together.
@@ -339,15 +296,18 @@ impl Scorer for GfCf {
 
     fn memory_report(&self) -> MemoryReport {
         let scales = (self.active.capacity() + self.walk_from.capacity() + self.walk_to.capacity()) * 4;
+        let vectors = self.basis.heap_bytes() + self.items.heap_bytes() + self.items.packed_bytes();
         MemoryReport::default()
-            .with("item vectors", self.basis.heap_bytes())
+            .with("item vectors", vectors)
             .with("pairs", self.design.heap_bytes())
             .with("item scales", scales)
     }
 }
 
-crate::persist::portable!(GfCf { name, extent, voting, design, active, walk_from, walk_to, basis, low_pass }
+crate::persist::portable!(GfCf { name, extent, voting, design, active, walk_from, walk_to, basis, items }
     "figures that are not one an item" => |m| m.design.by_item.rows() == m.extent.n_items
         && [m.walk_from.len(), m.walk_to.len()] == [m.extent.n_items; 2]
         && m.active.iter().all(|&item| (item as usize) < m.extent.n_items)
+        && m.items.rows() == m.extent.n_items
+        && m.items.dim() == m.basis.factors()
         && m.basis.is_of(m.extent.n_items));

@@ -20,9 +20,11 @@
 
 mod basis;
 mod gf_cf;
+mod gf_cf_params;
 mod pure_svd;
 
-pub use gf_cf::{GfCf, GfCfParams};
+pub use gf_cf::GfCf;
+pub use gf_cf_params::GfCfParams;
 pub use pure_svd::{PureSvd, PureSvdParams};
 
 use super::vote::Voting;

@@ -98,7 +98,7 @@ fn percentiles(args: &[String]) -> Result<(), Box<dyn Error>> {
         let n = micros.len() as f64;
         let at = |share: f64| micros[((n - 1.0) * share) as usize];
         println!(
-            "{n} predictions: HR@20 {:.4}, MRR@20 {:.4}; µs p50 {:.2}, p90 {:.2}, p99 {:.2}, mean {:.2}",
+            "{n} predictions: HR@20 {:.4}, MRR@20 {:.6}; µs p50 {:.2}, p90 {:.2}, p99 {:.2}, mean {:.2}",
             f64::from(hits) / n,
             ranks / n,
             at(0.5),

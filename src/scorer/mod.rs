@@ -23,7 +23,7 @@
 //! | [`Rules`] | what is clicked after this in a session? | with session or page | no | yes | clicks × steps | history × rules | exact |
 //! | [`Als`] | what do shoppers of similar taste want? | with session | no | yes | pairs × factors² a sweep | (candidates + history) × factors | refit; fold-in meanwhile |
 //! | [`LinearModel`]: [`EaseParams`](linear), [`SparseEaseParams`], [`SlimParams`] | which items explain which, each given its due? | with session | no | yes | see [there](linear) | history × items or neighbours | refit |
-//! | [`GfCf`] | what is near in the graph of shoppers and items? | with session | no | yes | pairs × factors, items × factors² | pairs near + items × factors | refit |
+//! | [`GfCf`] | what is near in the graph of shoppers and items? | with session | no | yes | pairs × factors, items × factors² | pairs near + a search | refit |
 //! | [`PureSvd`] | what do shoppers of similar taste want? | with session | no | yes | the same | items × factors | refit |
 //! | [`Bpr`] | the same, learned from orders | with session | no | yes | epochs × pairs × factors | as above | refit; fold-in meanwhile |
 //! | [`Hybrid`] | the same, new items by their attributes | with session | yes | yes | as ALS, + pairs of items and values × factors a sweep | as above | refit; fold-in meanwhile |

@@ -2,12 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ndarray::Array2;
+
 use crate::dataset::Csr;
 use crate::kernel::dot::dot;
 use crate::kernel::eigen::{orthonormaliser, symmetric};
 use crate::kernel::product::{add_scaled, dense_row, sparse_row};
 use crate::kernel::{gram, rng::SplitMix64};
 use crate::run::{Cancelled, Run};
+use crate::scorer::factors::Factors;
 use crate::scorer::linear::design::Design;
 use crate::scorer::{FitError, Scored, Workspace};
 
@@ -102,6 +105,16 @@ impl Basis {
     /// The vector of an item; `None` beyond the last one.
     pub(super) fn of(&self, item: usize) -> Option<&[f32]> {
         self.vectors.get(item * self.factors..(item + 1) * self.factors)
+    }
+
+    /// The vectors of `active` items, each times its `scale`; zeros for the others.
+    pub(super) fn scaled(&self, active: &[u32], n_items: usize, scale: impl Fn(usize) -> f32) -> Factors {
+        let mut items = Array2::zeros((n_items, self.factors));
+        for item in active.iter().map(|&item| item as usize) {
+            let scaled = self.of(item).unwrap_or_default().iter().map(|v| v * scale(item));
+            items.row_mut(item).iter_mut().zip(scaled).for_each(|(to, v)| *to = v);
+        }
+        Factors::new(items)
     }
 
     /// The sum of the voters' vectors, each times its vote and `scale`. The caller gives it back to `ws`.

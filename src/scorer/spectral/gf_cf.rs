@@ -16,8 +16,6 @@
 //! * J.-D. Park, Y.-M. Shin & W.-Y. Shin (2024): Turbo-CF: matrix decomposition-free graph filtering for fast
 //!   recommendation. SIGIR. (Exponents of the normalisation other than 0.5.)
 
-use ndarray::Array2;
-
 use super::{Basis, GfCfParams, voters};
 use crate::dataset::{Extent, MemoryReport};
 use crate::ids::ItemIdx;
@@ -117,13 +115,8 @@ impl Fit for Checked<GfCfParams> {
             return Err(FitError::NotFinite { model: "gf_cf", step: 0 });
         }
         let (name, extent, active) = (self.name.clone(), data.extent(), design.active());
-        let mut items = Array2::zeros((design.n_items(), basis.factors()));
-        for &item in &active {
-            let vector = basis.of(item as usize).unwrap_or_default();
-            let scaled = vector.iter().map(|v| self.low_pass * design.to[item as usize] * v);
-            items.row_mut(item as usize).iter_mut().zip(scaled).for_each(|(to, v)| *to = v);
-        }
-        let items = Factors::new(items).indexed(self.retrieval, run);
+        let scale = |item: usize| self.low_pass * design.to[item];
+        let items = basis.scaled(&active, design.n_items(), scale).indexed(self.retrieval, run);
         let voting = Voting { kinds: self.kinds, history: self.history, decay: self.recency, strength: self.strength };
         Ok(GfCf { name, extent, voting, design, active, walk_from, walk_to, basis, items })
     }

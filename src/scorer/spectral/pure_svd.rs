@@ -12,7 +12,6 @@
 //! * A. Nikolakopoulos, V. Kalantzis, E. Gallopoulos & J. Garofalakis (2019): EigenRec: generalizing PureSVD for effective
 //!   and efficient top-N recommendations. Knowledge and Information Systems 58. (The scaling of columns.)
 
-use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::{Basis, check_kinds, check_name, voters};
@@ -212,13 +211,7 @@ impl Fit for Checked<PureSvdParams> {
         let design = Design::new(data, self.strength, &self.scaling);
         let basis = Basis::new(&design, self.factors, self.rounds.into(), run)?;
         let active = design.active();
-        let mut items = Array2::zeros((design.n_items(), basis.factors()));
-        for &item in &active {
-            let vector = basis.of(item as usize).unwrap_or_default();
-            let scaled = vector.iter().map(|v| v * design.to[item as usize]);
-            items.row_mut(item as usize).iter_mut().zip(scaled).for_each(|(to, v)| *to = v);
-        }
-        let items = Factors::new(items).indexed(self.retrieval, run);
+        let items = basis.scaled(&active, design.n_items(), |item| design.to[item]).indexed(self.retrieval, run);
         let voting = Voting { kinds: self.kinds, history: self.history, decay: self.recency, strength: self.strength };
         Ok(PureSvd { name: self.name.clone(), extent: data.extent(), voting, basis, active, from: design.from, items })
     }

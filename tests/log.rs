@@ -313,6 +313,92 @@ mod sqlite {
         assert_eq!(log.state().unwrap().events, 333);
     }
 
+    /// A reader keeps the journal: the erasure is done all the same, says what it did, and the bytes go later.
+    #[test]
+    fn an_erasure_beside_a_reader_is_done_and_certified() {
+        let folder = Folder::new();
+        let log = SqliteLog::open(folder.file()).unwrap();
+        for s in 0..20 {
+            log.append(&[view("margarethe.unmistakable", "mug", s), view("bob", "mug", s)], at(s), Durability::Os).unwrap();
+        }
+        let reader = SqliteLog::open_read_only(folder.file()).unwrap();
+        let mut answers = Vec::new();
+        reader
+            .scan(Scan::all(), &mut |_| {
+                answers.push(log.erase("margarethe.unmistakable"));
+                let begun = std::time::Instant::now();
+                let retention = Retention::default().window(KindSet::of(&[EventKind::View]), Span::secs(5));
+                assert_eq!(log.expire(&retention, at(15)).unwrap(), 10, "a reader is no reason not to expire");
+                assert!(begun.elapsed() < std::time::Duration::from_millis(900), "nor to wait");
+                Flow::Stop
+            })
+            .unwrap();
+        match answers.pop().unwrap() {
+            Err(LogError::NotScrubbed { erasure }) => assert_eq!(erasure.events, 20),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(said(&log, Scan::all()).len(), 10);
+        drop(reader);
+        let find = |bytes: &[u8]| bytes.windows(12).filter(|w| w == b"unmistakable").count();
+        assert!(find(&folder.bytes()) > 0, "the journal holds them still");
+        log.expire(&Retention::default(), at(15)).unwrap();
+        assert_eq!(find(&folder.bytes()), 0);
+    }
+
+    /// A process that was killed before it could empty the journal: whoever opens the file next does.
+    #[test]
+    fn opening_empties_a_journal_that_was_left_behind() {
+        let folder = Folder::new();
+        let log = SqliteLog::open(folder.file()).unwrap();
+        log.append(&[view("margarethe.unmistakable", "mug", 1)], at(1), Durability::Disk).unwrap();
+        let journal = folder.0.join("shop.db-wal");
+        assert!(std::fs::metadata(&journal).unwrap().len() > 0);
+        let copy = Folder::new();
+        for name in ["shop.db", "shop.db-wal"] {
+            std::fs::copy(folder.0.join(name), copy.0.join(name)).unwrap();
+        }
+        let left = SqliteLog::open(copy.file()).unwrap();
+        assert_eq!(std::fs::metadata(copy.0.join("shop.db-wal")).unwrap().len(), 0);
+        assert_eq!(left.state().unwrap().events, 1);
+    }
+
+    /// What the shell would be told: the statements are taken from the documentation itself.
+    #[test]
+    fn the_questions_of_the_documentation_are_answered() {
+        let source = include_str!("../src/log/sqlite/mod.rs");
+        let sql: String = source
+            .lines()
+            .skip_while(|line| *line != "//! ```sql")
+            .skip(1)
+            .take_while(|line| *line != "//! ```")
+            .map(|line| format!("{}\n", line.trim_start_matches("//! ")))
+            .collect();
+        let questions: Vec<&str> = sql.split_inclusive(';').filter(|sql| sql.contains("SELECT")).collect();
+        assert_eq!(questions.len(), 3);
+
+        let folder = Folder::new();
+        let log = SqliteLog::open(folder.file()).unwrap();
+        let buy = |user, item, at| Event::new(Shopper::Profiled(who(user)), item, EventKind::Purchase, at);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+        let batch = [buy("ann", "mug", at(now - 60)).quantity(3.0), buy("bob", "tea", at(now - 60)), view("ann", "tea", 5)];
+        log.append(&batch, at(now), Durability::Disk).unwrap();
+        log.append(&[visit("phone", "saw", 9)], at(now), Durability::Disk).unwrap();
+        log.merge(Shopper::Anonymous { session: "phone" }, who("ann")).unwrap();
+
+        let shell = rusqlite::Connection::open(folder.file()).unwrap();
+        let ask = |sql: &str| -> Vec<Vec<String>> {
+            let mut asked = shell.prepare(sql).unwrap();
+            let columns = asked.column_count();
+            let row = |row: &rusqlite::Row<'_>| {
+                Ok((0..columns).map(|at| format!("{:?}", row.get_ref(at).unwrap().data_type())).collect())
+            };
+            asked.query_map([], row).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(ask(questions[0]), [["Text", "Real"]; 2], "two items sold in the last week");
+        assert_eq!(ask(questions[1]).len(), 2, "a day of old, with views, and one with purchases");
+        assert_eq!(ask(questions[2]).len(), 3, "what ann did, her phone included");
+    }
+
     #[test]
     fn threads_share_commits_and_lose_nothing() {
         let folder = Folder::new();

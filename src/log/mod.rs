@@ -225,10 +225,12 @@ pub trait EventLog: Send + Sync {
     /// cannot be undone, and what was erased is not readable from the files any more.
     ///
     /// # Errors
-    /// [`LogError`] when it could not be done; then nothing was.
+    /// [`LogError::NotScrubbed`], with the certificate, when it is done but for bytes that a reader keeps in a journal: call
+    /// [`compact`](Self::compact) later. Any other [`LogError`] when it could not be done; then nothing was.
     fn erase(&self, user: &str) -> Result<Erasure, LogError>;
 
-    /// Takes away what `retention` no longer allows at `now`; returns the number of events.
+    /// Takes away what `retention` no longer allows at `now`; returns the number of events. Where a reader keeps a journal
+    /// from being emptied, what it holds goes at the next opportunity: no scan shows it any more.
     ///
     /// # Errors
     /// [`LogError`].

@@ -200,6 +200,17 @@ impl Container {
         self.inner.table.values.get(name)
     }
 
+    /// Whether there is a value or a column of this name or below it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the first part that is added to a published format"))]
+    pub(super) fn has(&self, name: &str) -> bool {
+        let Inner { table, by_name, .. } = &*self.inner;
+        let below = format!("{name}/");
+        table.values.contains_key(name)
+            || by_name.contains_key(name)
+            || table.values.range(below.clone()..).next().is_some_and(|(found, _)| found.starts_with(&below))
+            || table.sections.iter().any(|section| section.name.starts_with(&below))
+    }
+
     /// A column and its shape.
     pub(super) fn column<T: Element>(&self, name: &str) -> Result<(Column<T>, &[u64]), PersistError> {
         let missing = || PersistError::Missing { part: name.to_owned() };

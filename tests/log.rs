@@ -224,6 +224,27 @@ fn what_no_dataset_can_use_is_named_and_the_rest_kept() {
     assert!(matches!(log.merge(Shopper::Anonymous { session: "x" }, who("")), Err(LogError::BadId { .. })));
 }
 
+/// GDPR Art. 15: what is held, and not only what a model would use of it.
+#[test]
+fn an_export_names_devices_ids_and_restrictions() {
+    use likewise::log::ExportedIdentity;
+    let log = MemoryLog::default();
+    log.append(&[view("ann", "mug", 1).id("order-1/1"), visit("phone", "tea", 2)], at(2), Durability::Disk).unwrap();
+    log.merge(Shopper::Anonymous { session: "phone" }, who("ann")).unwrap();
+    log.merge(Shopper::Profiled(who("old")), who("ann")).unwrap();
+    log.restrict("ann").unwrap();
+    let export = log.export("ann").unwrap();
+    assert_eq!(export.events.len(), 2);
+    assert_eq!(export.events[0].id.as_deref(), Some("order-1/1"));
+    assert!(export.restricted && !log.export("bob").unwrap().restricted);
+    let [profile, session] = &export.merged[..] else { panic!("{export:?}") };
+    assert_eq!(*profile, ExportedIdentity::Profile("old".to_owned()));
+    assert_eq!(*session, ExportedIdentity::Session("phone".to_owned()));
+    let text = serde_json::to_string(&export).unwrap();
+    assert!(text.contains(r#"{"session":"phone"}"#) && text.contains("order-1/1"), "{text}");
+    assert_eq!(serde_json::from_str::<likewise::log::Export>(&text).unwrap(), export);
+}
+
 #[cfg(feature = "sqlite")]
 mod sqlite {
     use super::*;

@@ -33,7 +33,7 @@ mod sqlite;
 pub use alias::Aliases;
 pub use error::LogError;
 pub use memory::MemoryLog;
-pub use receipt::{Appended, Erasure, Export, ExportedEvent, LogState};
+pub use receipt::{Appended, Erasure, Export, ExportedEvent, ExportedIdentity, LogState};
 pub use replay::Replay;
 pub use retention::Retention;
 #[cfg(feature = "sqlite")]
@@ -266,12 +266,20 @@ pub trait EventLog: Send + Sync {
     /// [`LogError`].
     fn state(&self) -> Result<LogState, LogError>;
 
-    /// Everything held about one profile, under all its identities, restricted or not. `O(log)` unless the log can do better.
+    /// Everything held about one profile, under all its identities, restricted or not: these identities, the restriction and
+    /// the events with all that was recorded of them. `O(log)` unless the log can do better.
     ///
     /// # Errors
     /// As [`scan`](EventLog::scan).
     fn export(&self, user: &str) -> Result<Export, LogError> {
-        let mut export = Export { user: user.to_owned(), events: Vec::new() };
+        let aliases = self.merges()?;
+        let merged = aliases.identities(user).into_iter().skip(1).map(|identity| match identity.profiled {
+            alias::Space::Profile => ExportedIdentity::Profile(identity.key.into()),
+            alias::Space::Session => ExportedIdentity::Session(identity.key.into()),
+        });
+        let profile = Shopper::Profiled(Consented::new(user, crate::consent::LawfulBasis::Consent));
+        let restricted = aliases.is_restricted(profile);
+        let mut export = Export { user: user.to_owned(), merged: merged.collect(), restricted, events: Vec::new() };
         self.scan(Scan::all().of(user).even_restricted(), &mut |logged| {
             export.events.push(ExportedEvent::new(&logged));
             Flow::Continue

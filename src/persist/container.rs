@@ -201,7 +201,6 @@ impl Container {
     }
 
     /// Whether there is a value or a column of this name or below it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the first part that is added to a published format"))]
     pub(super) fn has(&self, name: &str) -> bool {
         let Inner { table, by_name, .. } = &*self.inner;
         let below = format!("{name}/");

@@ -92,9 +92,10 @@ impl TryFrom<Kept> for Ledger {
         let mut ledger = Self::new(kept.epsilon, kept.delta)?;
         kept.losses.iter().try_for_each(|loss| ledger.possible(*loss))?;
         ledger.losses = kept.losses;
-        match ledger.affordable() {
-            true => Ok(ledger),
-            false => Err(LedgerError::Exhausted { would: ledger.spent(), budget: ledger.epsilon }),
+        if ledger.affordable() {
+            Ok(ledger)
+        } else {
+            Err(LedgerError::Exhausted { would: ledger.spent(), budget: ledger.epsilon })
         }
     }
 }

@@ -90,11 +90,10 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection, LogError> 
         return Err(LogError::Newer { path: path.to_owned(), found: version, supported });
     }
     if access == Access::Write {
-        let mode: String = conn
-            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-            .map_err(told)?;
+        let mode: String = conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(told)?;
         if !mode.eq_ignore_ascii_case("wal") {
-            let reason = format!("its file system has no write-ahead log (SQLite stays in mode {mode:?}); use a local disk");
+            let reason =
+                format!("its file system has no write-ahead log (SQLite stays in mode {mode:?}); use a local disk");
             return Err(LogError::Open { path: path.to_owned(), reason });
         }
         conn.pragma_update(None, "secure_delete", "ON").map_err(told)?;

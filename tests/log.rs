@@ -224,198 +224,26 @@ fn what_no_dataset_can_use_is_named_and_the_rest_kept() {
     assert!(matches!(log.merge(Shopper::Anonymous { session: "x" }, who("")), Err(LogError::BadId { .. })));
 }
 
-#[cfg(feature = "sqlite")]
-mod sqlite {
-    use super::*;
-    use likewise::log::SqliteLog;
-    use std::path::PathBuf;
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    /// A folder that goes when the test is over.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new() -> Self {
-            static NEXT: AtomicU32 = AtomicU32::new(0);
-            let n = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path = std::env::temp_dir().join(format!("likewise-log-{}-{n}", std::process::id()));
-            std::fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        fn file(&self) -> PathBuf {
-            self.0.join("shop.db")
-        }
-
-        /// Every byte of every file in it.
-        fn bytes(&self) -> Vec<u8> {
-            let files = std::fs::read_dir(&self.0).unwrap();
-            files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
-
-        #[test]
-        fn equals_its_twin_in_memory(steps in prop::collection::vec(step(), 0..16), from in 0u64..20, moment in 0i64..100) {
-            let folder = Folder::new();
-            let (memory, sqlite) = (MemoryLog::default(), SqliteLog::open(folder.file()).unwrap());
-            let retention = Retention::default().window(KindSet::of(&[EventKind::Purchase]), Span::secs(30));
-            for (step, now) in steps.iter().zip(0..) {
-                prop_assert_eq!(take(&sqlite, step, now), take(&memory, step, now));
-            }
-            let scans = || [
-                Scan::all(),
-                Scan::after(Cursor::new(from)),
-                Scan::all().as_of(at(moment)),
-                Scan::all().retained(&retention, at(moment)),
-                Scan::all().of("ann"),
-            ];
-            for scan in scans() {
-                prop_assert_eq!(said(&sqlite, scan), said(&memory, scan));
-            }
-            prop_assert_eq!(sqlite.state().unwrap(), memory.state().unwrap());
-            prop_assert_eq!(sqlite.export("bob").unwrap(), memory.export("bob").unwrap());
-            sqlite.check().unwrap();
-            drop(sqlite);
-            let reopened = SqliteLog::open(folder.file()).unwrap();
-            prop_assert_eq!(said(&reopened, Scan::all()), said(&memory, Scan::all()));
-            prop_assert_eq!(reopened.state().unwrap(), memory.state().unwrap());
-        }
-    }
-
-    #[test]
-    fn no_file_holds_a_byte_of_who_was_erased() {
-        let folder = Folder::new();
-        let log = SqliteLog::open(folder.file()).unwrap();
-        for s in 0..500 {
-            let user = if s % 3 == 0 { "margarethe.unmistakable@example.org" } else { "bob" };
-            let session = format!("session-{s}");
-            let events = [view(user, "mug", s).session(&session), visit("unmistakable-device", "tea", s)];
-            log.append(&events, at(s), Durability::Disk).unwrap();
-        }
-        log.merge(Shopper::Anonymous { session: "unmistakable-device" }, who("margarethe.unmistakable@example.org"))
-            .unwrap();
-        let find = |bytes: &[u8]| bytes.windows(12).filter(|w| w == b"unmistakable").count();
-        assert!(find(&folder.bytes()) > 100);
-        let erasure = log.erase("margarethe.unmistakable@example.org").unwrap();
-        assert_eq!(erasure.events, 167 + 500);
-        assert_eq!(find(&folder.bytes()), 0);
-        log.check().unwrap();
-        log.compact().unwrap();
-        assert_eq!(log.state().unwrap().events, 333);
-    }
-
-    #[test]
-    fn threads_share_commits_and_lose_nothing() {
-        let folder = Folder::new();
-        let log = SqliteLog::open(folder.file()).unwrap();
-        std::thread::scope(|scope| {
-            for thread in 0..8 {
-                let log = &log;
-                scope.spawn(move || {
-                    for n in 0..40 {
-                        let id = format!("{thread}-{n}");
-                        let durability = if n % 4 == 0 { Durability::Disk } else { Durability::Os };
-                        let appended = log.append(&[view("ann", "mug", n).id(&id)], at(n), durability).unwrap();
-                        assert_eq!(appended.accepted, 1);
-                        let again = log.append(&[view("ann", "mug", n).id(&id)], at(n), durability).unwrap();
-                        assert_eq!(again.duplicates, [0]);
-                    }
-                });
-            }
-        });
-        assert_eq!(log.state().unwrap().events, 320);
-        log.sync().unwrap();
-        log.check().unwrap();
-    }
-
-    #[test]
-    fn readers_in_another_handle_see_what_was_acknowledged() {
-        let folder = Folder::new();
-        let log = SqliteLog::open(folder.file()).unwrap();
-        log.append(&[view("ann", "mug", 1)], at(1), Durability::Os).unwrap();
-        let reader = SqliteLog::open_read_only(folder.file()).unwrap();
-        assert_eq!(reader.state().unwrap().events, 1);
-        log.append(&[view("ann", "tea", 2)], at(2), Durability::Os).unwrap();
-        assert_eq!(said(&reader, Scan::after(Cursor::new(1))).len(), 1);
-        assert!(matches!(reader.append(&[view("ann", "saw", 3)], at(3), Durability::Os), Err(LogError::ReadOnly)));
-        assert!(matches!(reader.erase("ann"), Err(LogError::ReadOnly)));
-        // A second writer takes turns with the first.
-        let second = SqliteLog::open(folder.file()).unwrap();
-        second.append(&[view("bob", "mug", 3)], at(3), Durability::Disk).unwrap();
-        log.append(&[view("bob", "tea", 4)], at(4), Durability::Disk).unwrap();
-        assert_eq!(said(&reader, Scan::all()).len(), 4);
-        // A scan sees one state, whatever is appended meanwhile.
-        let mut seen = 0;
-        let end = reader.scan(Scan::all(), &mut |_| {
-            seen += 1;
-            log.append(&[view("eve", "mug", 5)], at(5), Durability::Os).unwrap();
-            Flow::Continue
-        });
-        assert_eq!((seen, end.unwrap()), (4, Cursor::new(4)));
-    }
-
-    #[test]
-    fn wrong_files_are_refused_with_their_reason() {
-        let folder = Folder::new();
-        let open = |name: &str| SqliteLog::open(folder.0.join(name)).map(drop).unwrap_err();
-        let shop = SqliteLog::open(folder.file()).unwrap();
-        shop.append(&[view("ann", "mug", 1)], at(1), Durability::Disk).unwrap();
-        drop(shop);
-
-        assert!(matches!(open("no/such/folder.db"), LogError::Open { .. }));
-        assert!(matches!(SqliteLog::open_read_only(folder.0.join("none.db")), Err(LogError::Open { .. })));
-        std::fs::write(
-            folder.0.join("text.db"),
-            "This is no database, but it is long enough to be taken for one. ".repeat(40),
-        )
-        .unwrap();
-        assert!(matches!(open("text.db"), LogError::Damaged { .. }), "{}", open("text.db"));
-
-        let patch = |name: &str, place: usize, bytes: &[u8]| {
-            let mut file = std::fs::read(folder.file()).unwrap();
-            file[place..place + bytes.len()].copy_from_slice(bytes);
-            std::fs::write(folder.0.join(name), file).unwrap();
-        };
-        patch("newer.db", 60, &7u32.to_be_bytes()); // user_version
-        assert!(matches!(open("newer.db"), LogError::Newer { found: 7, supported: 2, .. }), "{}", open("newer.db"));
-        patch("foreign.db", 68, &9u32.to_be_bytes()); // application_id
-        assert!(matches!(open("foreign.db"), LogError::Foreign { found: 9, .. }), "{}", open("foreign.db"));
-    }
-
-    #[test]
-    fn damage_is_found_and_never_a_panic() {
-        let folder = Folder::new();
-        let log = SqliteLog::open(folder.file()).unwrap();
-        let events: Vec<Event<'_>> = (0..300).map(|s| view("ann", "mug", s)).collect();
-        log.append(&events, at(1), Durability::Disk).unwrap();
-        log.compact().unwrap();
-        drop(log);
-        let whole = std::fs::read(folder.file()).unwrap();
-        let broken = folder.0.join("broken.db");
-        let mut found = 0;
-        for place in (0..whole.len()).step_by(97) {
-            let mut file = whole.clone();
-            file[place] ^= 0x55;
-            std::fs::write(&broken, &file).unwrap();
-            let state = SqliteLog::open(&broken).and_then(|log| {
-                log.check()?;
-                log.state()
-            });
-            found += usize::from(state.is_err());
-            for suffix in ["-wal", "-shm"] {
-                let _ = std::fs::remove_file(folder.0.join(format!("broken.db{suffix}")));
-            }
-        }
-        // SQLite keeps no checksums: a changed letter of an item's name is not found, a broken page is.
-        assert!(found > 10, "{found} of {} were found", whole.len() / 97);
-    }
+/// GDPR Art. 15: what is held, and not only what a model would use of it.
+#[test]
+fn an_export_names_devices_ids_and_restrictions() {
+    use likewise::log::ExportedIdentity;
+    let log = MemoryLog::default();
+    log.append(&[view("ann", "mug", 1).id("order-1/1"), visit("phone", "tea", 2)], at(2), Durability::Disk).unwrap();
+    log.merge(Shopper::Anonymous { session: "phone" }, who("ann")).unwrap();
+    log.merge(Shopper::Profiled(who("old")), who("ann")).unwrap();
+    log.restrict("ann").unwrap();
+    let export = log.export("ann").unwrap();
+    assert_eq!(export.events.len(), 2);
+    assert_eq!(export.events[0].id.as_deref(), Some("order-1/1"));
+    assert!(export.restricted && !log.export("bob").unwrap().restricted);
+    let [profile, session] = &export.merged[..] else { panic!("{export:?}") };
+    assert_eq!(*profile, ExportedIdentity::Profile("old".to_owned()));
+    assert_eq!(*session, ExportedIdentity::Session("phone".to_owned()));
+    let text = serde_json::to_string(&export).unwrap();
+    assert!(text.contains(r#"{"session":"phone"}"#) && text.contains("order-1/1"), "{text}");
+    assert_eq!(serde_json::from_str::<likewise::log::Export>(&text).unwrap(), export);
 }
+
+#[cfg(feature = "sqlite")]
+mod sqlite;

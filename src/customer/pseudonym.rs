@@ -20,11 +20,16 @@ pub enum KeyError {
     },
 }
 
-/// Turns user and session ids into pseudonyms by a keyed hash (HMAC-SHA-256, of which 128 bits are kept).
+/// Turns user, session and event ids into pseudonyms by a keyed hash (HMAC-SHA-256, of which 128 bits are kept).
 ///
 /// The same id under the same key is the same pseudonym for ever; without the key nobody gets from one to the other, not
-/// even by trying all known ids. Keep the key apart from the events, and destroy it to cut the link for good. Users and
-/// sessions have pseudonyms of their own: an id used for both does not show.
+/// even by trying all known ids. Keep the key apart from the events, and destroy it to cut the link for good. Users,
+/// sessions and events have pseudonyms of their own: an id used for two of them does not show.
+///
+/// *The key:* 32 bytes or more of the operating system's random generator, from a secret store and not from the
+/// configuration; one a shop. Changing it makes everybody a stranger, so erase first who wants to be erased: afterwards
+/// nobody finds their events. What is kept here is the key's hash state, which is as secret: it is never printed, and not
+/// overwritten when this is dropped, so it may stay in the process's memory until it ends.
 ///
 /// *When to use it:* the log, snapshots and backups should not hold the shop's customer numbers or mail addresses. *When
 /// not:* as anonymisation. The data stays personal data (GDPR Art. 4(5)): who has the key, or enough of somebody's
@@ -72,6 +77,12 @@ impl Pseudonyms {
         self.of(b"session:", id)
     }
 
+    /// The pseudonym of an event id, an order line's say, which leads to its shopper too: 32 hexadecimal digits.
+    #[must_use]
+    pub fn event(&self, id: &str) -> String {
+        self.of(b"event:", id)
+    }
+
     fn of(&self, space: &[u8], id: &str) -> String {
         let mut mac = self.keyed.clone();
         mac.update(space);
@@ -86,8 +97,9 @@ impl Pseudonyms {
         hex
     }
 
-    /// The same events under pseudonyms: of shoppers, visits and sessions. Items, times and searches stay as they are;
-    /// a search may hold a name, so leave it out at the source if it must not.
+    /// The same events under pseudonyms: of shoppers, visits, sessions and the events' own ids. Items, times and searches
+    /// stay as they are; a search may hold a name, so leave it out at the source if it must not. An empty id stays empty: it
+    /// is none.
     pub const fn over<S: EventSource>(&self, source: S) -> Pseudonymous<'_, S> {
         Pseudonymous { names: self, source }
     }
@@ -114,8 +126,10 @@ impl<S: EventSource> EventSource for Pseudonymous<'_, S> {
         let names = self.names;
         self.source.for_each(&mut |offered| {
             let Ok(mut event) = offered.event else { return sink(offered) };
-            let session = event.session.map(|session| names.session(session));
-            event.session = session.as_deref();
+            // An empty id is none and must stay none: else all that have none would be one session, and one event.
+            let session = event.session.filter(|id| !id.is_empty()).map(|id| names.session(id));
+            let id = event.id.filter(|id| !id.is_empty()).map(|id| names.event(id));
+            (event.session, event.id) = (session.as_deref(), id.as_deref());
             let who = match event.shopper {
                 // An empty id is nobody's: it must stay what it is, to be refused.
                 Shopper::Profiled(who) if who.user().is_empty() => String::new(),
@@ -138,7 +152,7 @@ mod tests {
     use crate::consent::LawfulBasis;
     use crate::dataset::DatasetBuilder;
     use crate::event::{Event, EventKind};
-    use crate::source::FromIter;
+    use crate::source::{Flow, FromIter, Offered};
     use crate::time::Timestamp;
 
     /// RFC 4231, test case 2 has a short key; case 6 and 7 long ones. Ours is checked against an independent HMAC
@@ -168,5 +182,22 @@ mod tests {
         let data = builder.finish().unwrap();
         assert!(data.user("ann").is_none());
         assert_eq!(data.events_of(data.user(&names.user("ann")).unwrap()).len(), 1);
+    }
+
+    #[test]
+    fn ids_of_events_are_hidden_and_no_id_is_no_id() {
+        let names = Pseudonyms::new(&[7; 32]).unwrap();
+        let ann = Shopper::Profiled(Consented::new("ann", LawfulBasis::Consent));
+        let event = Event::new(ann, "mug", EventKind::View, Timestamp::from_secs(1));
+        let events = [event.id("order-17").session("visit-3"), event.id("").session("")];
+        let mut seen = Vec::new();
+        let mut keep = |offered: Offered<'_>| {
+            let event = offered.event.unwrap();
+            seen.push((event.id.map(str::to_owned), event.session.map(str::to_owned)));
+            Flow::Continue
+        };
+        names.over(FromIter(events.into_iter())).for_each(&mut keep).unwrap();
+        assert_eq!(seen, [(Some(names.event("order-17")), Some(names.session("visit-3"))), (None, None)]);
+        assert_ne!(names.event("x"), names.session("x"));
     }
 }

@@ -123,8 +123,8 @@ impl Csr {
     pub(crate) fn is_sound(&self, columns: usize) -> bool {
         cuts_or_none(&self.offsets, self.index.len())
             && self.index.len() == self.weight.len()
-            && self.index.iter().all(|&i| (i as usize) < columns)
-            && (0..self.rows()).all(|row| self.row(row).indices().is_sorted_by(|a, b| a < b))
+            && self.index.is_below(columns)
+            && self.index.rises_within(&self.offsets)
     }
 
     pub(crate) fn shrink(&mut self) {

@@ -67,9 +67,9 @@ impl Dataset {
     /// Whether every number is one of what it numbers.
     fn is_within(&self) -> bool {
         let (rows, items, events) = (self.n_rows(), self.n_items(), self.table.len());
-        self.table.item.iter().all(|item| item.as_usize() < items)
-            && self.item_events.iter().all(|&event| (event as usize) < events)
-            && self.session.iter().all(|&session| session < self.n_sessions)
+        self.table.item.is_below(items)
+            && self.item_events.is_below(events)
+            && self.session.is_below(self.n_sessions as usize)
             && self.by_user.is_sound(items)
             && self.by_item.is_sound(rows)
             && self.searches.rows.iter().all(|row| row.0.as_usize() < rows)
@@ -109,8 +109,8 @@ impl DatasetBuilder {
         }
         from.check("an index beyond what it numbers", || {
             let (rows, items) = (loaded.shoppers.len(), loaded.items.len());
-            loaded.user.iter().all(|row| row.as_usize() < rows)
-                && loaded.table.item.iter().all(|item| item.as_usize() < items)
+            loaded.user.is_below(rows)
+                && loaded.table.item.is_below(items)
                 && loaded
                     .session
                     .iter()

@@ -180,9 +180,7 @@ impl Portable for EventTable {
         if loaded.kind.len() != n || loaded.at.len() != n {
             return Err(from.unsound("has columns of several lengths"));
         }
-        from.check("an unknown kind of event", || {
-            loaded.kind.iter().all(|&code| usize::from(code) < EventKind::CODES)
-        })?;
+        from.check("an unknown kind of event", || loaded.kind.is_below(EventKind::CODES))?;
         Ok(loaded)
     }
 }

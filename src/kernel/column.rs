@@ -1,13 +1,20 @@
 //! A column of plain numbers: the crate's own, or a piece of a file that is shared and not copied.
 //!
-//! The two `unsafe` blocks here: borrowing from a buffer that is kept alive beside the borrow, and asking the system for
-//! the map. What a shared column reads is compared with a copy of it in the tests.
+//! What is `unsafe` here: borrowing from a buffer that is kept alive beside the borrow, saying that such a borrow may go to
+//! other threads (a pointer says nothing of that), and asking the system for the map. What a shared column reads is
+//! compared with a copy of it in the tests.
+//!
+//! A map is the one thing nobody can make sound alone: who writes into the file while it is mapped changes bytes under a
+//! `&[u8]`, and who cuts it ends the process (SIGBUS) at the next touch of what is gone. What was checked when the file
+//! was opened holds only as long as nobody does. The public way here, `Container::map`, says so.
 
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use bytemuck::Pod;
+
+use super::survey::{Survey, rises_within};
 
 /// The bytes of a file, in memory or mapped. They never move and never change while this lives.
 pub(crate) enum Bytes {
@@ -67,13 +74,20 @@ pub(crate) struct Shared<T> {
     len: usize,
     /// What `start` points into.
     home: Arc<Bytes>,
+    /// What was seen of the numbers when the file was verified.
+    seen: Option<Survey>,
 }
 
 impl<T: Pod> Shared<T> {
     /// The numbers in a range of bytes; `None` when it is none of the buffer, not aligned, or no whole number of them.
     pub(crate) fn new(home: &Arc<Bytes>, range: Range<usize>) -> Option<Self> {
         let numbers: &[T] = bytemuck::try_cast_slice(home.get(range)?).ok()?;
-        Some(Self { start: numbers.as_ptr(), len: numbers.len(), home: Arc::clone(home) })
+        Some(Self { start: numbers.as_ptr(), len: numbers.len(), home: Arc::clone(home), seen: None })
+    }
+
+    /// With what was seen of all of these numbers, if somebody looked.
+    pub(crate) fn seen(self, seen: Option<Survey>) -> Self {
+        Self { seen, ..self }
     }
 
     #[inline]
@@ -88,7 +102,7 @@ impl<T: Pod> Shared<T> {
 
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
-        Self { start: self.start, len: self.len, home: Arc::clone(&self.home) }
+        Self { start: self.start, len: self.len, home: Arc::clone(&self.home), seen: self.seen }
     }
 }
 
@@ -126,6 +140,18 @@ impl<T: Pod> Column<T> {
         self.own().push(number);
     }
 
+    /// What all numbers are like, if they are bytes or 32 bits wide. Nothing is read of a column that was surveyed with its
+    /// file.
+    fn survey(&self) -> Option<Survey> {
+        let seen = self.shared.as_ref().and_then(|shared| shared.seen);
+        seen.or_else(|| Survey::of(&**self))
+    }
+
+    /// Whether every number, of a byte or 32 bits, is below `n`: an index into something of `n`.
+    pub(crate) fn is_below(&self, n: usize) -> bool {
+        self.survey().is_some_and(|survey| survey.is_below(n))
+    }
+
     /// Gives back what growing reserved in vain.
     pub(crate) fn shrink_to_fit(&mut self) {
         self.owned.shrink_to_fit();
@@ -134,6 +160,13 @@ impl<T: Pod> Column<T> {
     /// Numbers there is room for on the heap: none of a shared column, whose bytes are the file's.
     pub(crate) fn capacity(&self) -> usize {
         self.owned.capacity()
+    }
+}
+
+impl Column<u32> {
+    /// Whether each piece that `offsets`, ascending, cut out of the numbers rises strictly.
+    pub(crate) fn rises_within(&self, offsets: &[u64]) -> bool {
+        self.survey().is_some_and(|survey| rises_within(self, &survey, offsets))
     }
 }
 

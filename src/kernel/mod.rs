@@ -27,5 +27,6 @@ pub(crate) mod rotate;
 pub(crate) mod rows;
 #[cfg(feature = "linalg")]
 pub(crate) mod spd;
+pub(crate) mod survey;
 pub(crate) mod top_k;
 pub(crate) mod vectors;

@@ -71,9 +71,13 @@ pub enum LogError {
     /// The disk is full.
     #[error("the disk is full; nothing of the batch was kept")]
     Full,
-    /// The erasure is done and no scan shows what was erased, but somebody reads the log all the time.
+    /// The erasure is done and no scan shows what was erased, but somebody was reading all the time: the journal could not
+    /// be emptied, and old bytes may still be in it until they are done.
     #[error("erased, but readers keep the journal from being emptied: call `compact` when they are done")]
-    NotScrubbed,
+    NotScrubbed {
+        /// What was taken away; nothing by [`compact`](super::EventLog::compact) itself.
+        erasure: Box<super::Erasure>,
+    },
     /// What is in the file makes no sense.
     #[error("the log is damaged: {reason}; restore it from a copy")]
     Damaged {

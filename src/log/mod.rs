@@ -33,7 +33,7 @@ mod sqlite;
 pub use alias::Aliases;
 pub use error::LogError;
 pub use memory::MemoryLog;
-pub use receipt::{Appended, Erasure, Export, ExportedEvent, LogState};
+pub use receipt::{Appended, Erasure, Export, ExportedEvent, ExportedIdentity, LogState};
 pub use replay::Replay;
 pub use retention::Retention;
 #[cfg(feature = "sqlite")]
@@ -225,10 +225,12 @@ pub trait EventLog: Send + Sync {
     /// cannot be undone, and what was erased is not readable from the files any more.
     ///
     /// # Errors
-    /// [`LogError`] when it could not be done; then nothing was.
+    /// [`LogError::NotScrubbed`], with the certificate, when it is done but for bytes that a reader keeps in a journal: call
+    /// [`compact`](Self::compact) later. Any other [`LogError`] when it could not be done; then nothing was.
     fn erase(&self, user: &str) -> Result<Erasure, LogError>;
 
-    /// Takes away what `retention` no longer allows at `now`; returns the number of events.
+    /// Takes away what `retention` no longer allows at `now`; returns the number of events. Where a reader keeps a journal
+    /// from being emptied, what it holds goes at the next opportunity: no scan shows it any more.
     ///
     /// # Errors
     /// [`LogError`].
@@ -264,12 +266,20 @@ pub trait EventLog: Send + Sync {
     /// [`LogError`].
     fn state(&self) -> Result<LogState, LogError>;
 
-    /// Everything held about one profile, under all its identities, restricted or not. `O(log)` unless the log can do better.
+    /// Everything held about one profile, under all its identities, restricted or not: these identities, the restriction and
+    /// the events with all that was recorded of them. `O(log)` unless the log can do better.
     ///
     /// # Errors
     /// As [`scan`](EventLog::scan).
     fn export(&self, user: &str) -> Result<Export, LogError> {
-        let mut export = Export { user: user.to_owned(), events: Vec::new() };
+        let aliases = self.merges()?;
+        let merged = aliases.identities(user).into_iter().skip(1).map(|identity| match identity.profiled {
+            alias::Space::Profile => ExportedIdentity::Profile(identity.key.into()),
+            alias::Space::Session => ExportedIdentity::Session(identity.key.into()),
+        });
+        let profile = Shopper::Profiled(Consented::new(user, crate::consent::LawfulBasis::Consent));
+        let restricted = aliases.is_restricted(profile);
+        let mut export = Export { user: user.to_owned(), merged: merged.collect(), restricted, events: Vec::new() };
         self.scan(Scan::all().of(user).even_restricted(), &mut |logged| {
             export.events.push(ExportedEvent::new(&logged));
             Flow::Continue

@@ -81,8 +81,25 @@ impl Erasure {
 pub struct Export {
     /// The profile.
     pub user: String,
+    /// The identities that were merged into it, whose events are among these.
+    #[serde(default)]
+    pub merged: Vec<ExportedIdentity>,
+    /// Whether its use is [restricted](super::EventLog::restrict).
+    #[serde(default)]
+    pub restricted: bool,
     /// Its events, in the order of arrival.
     pub events: Vec<ExportedEvent>,
+}
+
+/// An identity of an [`Export`]; `{"profile": "old-account"}` or `{"session": "phone-7"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExportedIdentity {
+    /// Another profile.
+    Profile(String),
+    /// An anonymous visitor's session.
+    Session(String),
 }
 
 /// One event of an [`Export`].
@@ -102,6 +119,9 @@ pub struct ExportedEvent {
     /// Price of a unit, or the rating.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f32>,
+    /// The event's own id, an order line's say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The session, visit, invoice or basket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
@@ -125,6 +145,7 @@ impl ExportedEvent {
             item: event.item.to_owned(),
             quantity: event.quantity,
             value: event.value,
+            id: event.id.map(str::to_owned),
             session: event.session.map(str::to_owned),
             channel: event.channel,
             query: event.query.map(str::to_owned),

@@ -1,4 +1,10 @@
 //! A file that is open: its bytes, checked, and what lies where in them.
+//!
+//! Verifying reads every byte once, a block at a time: its checksum, and while the block is in the cache what index checks will
+//! ask of it (the largest number, how often it does not rise). 2026-11-23, 1.40 GiB by map (20 million events, 1.6 million shopper
+//! rows), `cargo bench --bench persist -- --open`: with checks in passes of their own, comparing number by number and looking
+//! each key up, 484 to 501 ms, of which checksums 63; like this, with both cores also compiling, 164 to 181 ms, of which checksums
+//! 133 to 140 and opening without a look 9 to 12.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,11 +14,12 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use serde_json::Value;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::layout::{ALIGN, Table, Trailer, aligned, check_prelude};
+use super::layout::{ALIGN, Section, Table, Trailer, aligned, check_prelude};
 use super::{Element, PersistError};
 use crate::kernel::column::{Bytes, Column, Shared};
+use crate::kernel::survey::Survey;
 
 /// When the bytes of a file are compared with their checksums, and its numbers with what they number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +63,12 @@ struct Inner {
     bytes: Arc<Bytes>,
     table: Table,
     by_name: FxHashMap<String, usize>,
+    /// What was seen of the sections of small whole numbers while their checksums were taken; none unless verified.
+    seen: Vec<Option<Survey>>,
 }
+
+/// Bytes that stay in the cache between their checksum and their survey.
+const BLOCK: usize = 1 << 16;
 
 /// One column of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,11 +154,11 @@ impl Container {
         if aligned(free) != Some(table_at) {
             return Err(broken("is not where the last section ends"));
         }
-        let open = Self { inner: Arc::new(Inner { bytes: Arc::new(bytes), table, by_name }), verify };
+        let mut inner = Inner { bytes: Arc::new(bytes), table, by_name, seen: Vec::new() };
         if verify == Verify::Now {
-            open.verify()?;
+            inner.seen = inner.verify(surveyed)?;
         }
-        Ok(open)
+        Ok(Self { inner: Arc::new(inner), verify })
     }
 
     /// Compares every section with its checksum. `O(bytes)`.
@@ -154,18 +166,7 @@ impl Container {
     /// # Errors
     /// [`PersistError::Damaged`] names the first section that changed since it was written.
     pub fn verify(&self) -> Result<(), PersistError> {
-        let Inner { bytes, table, .. } = &*self.inner;
-        let mut free = ALIGN;
-        for section in &table.sections {
-            let (from, to) = (section.at as usize, (section.at + section.bytes) as usize);
-            zeros(&bytes[free..from], &section.name)?;
-            if xxh3_64(&bytes[from..to]) != section.xxh3 {
-                return Err(PersistError::Damaged { part: section.name.clone() });
-            }
-            free = to;
-        }
-        let end = aligned(free as u64).map_or(free, |end| end as usize);
-        zeros(&bytes[free..end], "the last section")
+        self.inner.verify(|_, bytes| (xxh3_64(bytes), None)).map(drop)
     }
 
     /// The columns, in the order of the file.
@@ -205,11 +206,22 @@ impl Container {
         self.inner.table.values.get(name)
     }
 
+    /// Whether there is a value or a column of this name or below it.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let Inner { table, by_name, .. } = &*self.inner;
+        let below = format!("{name}/");
+        table.values.contains_key(name)
+            || by_name.contains_key(name)
+            || table.values.range(below.clone()..).next().is_some_and(|(found, _)| found.starts_with(&below))
+            || table.sections.iter().any(|section| section.name.starts_with(&below))
+    }
+
     /// A column and its shape.
     pub(super) fn column<T: Element>(&self, name: &str) -> Result<(Column<T>, &[u64]), PersistError> {
         let missing = || PersistError::Missing { part: name.to_owned() };
-        let Inner { bytes, table, by_name } = &*self.inner;
-        let section = by_name.get(name).and_then(|&place| table.sections.get(place)).ok_or_else(missing)?;
+        let Inner { bytes, table, by_name, seen } = &*self.inner;
+        let place = by_name.get(name).copied().ok_or_else(missing)?;
+        let section = table.sections.get(place).ok_or_else(missing)?;
         if section.dtype != T::DTYPE {
             return Err(PersistError::unsound(name, format!("holds {}, not {}", section.dtype, T::DTYPE)));
         }
@@ -219,12 +231,57 @@ impl Container {
         }
         let range: Range<usize> = section.at as usize..(section.at + section.bytes) as usize;
         let shared = Shared::<T>::new(bytes, range).ok_or_else(|| PersistError::unsound(name, "is not aligned"))?;
-        let column = Column::from(shared);
+        let column = Column::from(shared.seen(seen.get(place).copied().flatten()));
         if cfg!(target_endian = "big") {
             return Ok((column.iter().map(|&number| number.swapped()).collect(), &section.shape));
         }
         Ok((column, &section.shape))
     }
+}
+
+impl Inner {
+    /// Compares every section with its checksum, which `sum` takes; what else `sum` saw of each.
+    fn verify(
+        &self,
+        sum: impl Fn(&Section, &[u8]) -> (u64, Option<Survey>),
+    ) -> Result<Vec<Option<Survey>>, PersistError> {
+        let Self { bytes, table, .. } = self;
+        let mut free = ALIGN;
+        let mut seen = Vec::with_capacity(table.sections.len());
+        for section in &table.sections {
+            let (from, to) = (section.at as usize, (section.at + section.bytes) as usize);
+            zeros(&bytes[free..from], &section.name)?;
+            let (sum, survey) = sum(section, &bytes[from..to]);
+            if sum != section.xxh3 {
+                return Err(PersistError::Damaged { part: section.name.clone() });
+            }
+            seen.push(survey);
+            free = to;
+        }
+        let end = aligned(free as u64).map_or(free, |end| end as usize);
+        zeros(&bytes[free..end], "the last section")?;
+        Ok(seen)
+    }
+}
+
+/// The checksum of a section and, of small whole numbers, their survey, block by block: the bytes come from memory once.
+fn surveyed(section: &Section, bytes: &[u8]) -> (u64, Option<Survey>) {
+    let wide = match section.dtype.as_str() {
+        u8::DTYPE => false,
+        u32::DTYPE if cfg!(target_endian = "little") => true,
+        _ => return (xxh3_64(bytes), None),
+    };
+    let (mut sum, mut survey) = (Xxh3::new(), Some(Survey::default()));
+    for block in bytes.chunks(BLOCK) {
+        sum.update(block);
+        let words = if wide { bytemuck::try_cast_slice(block).ok() } else { None };
+        match (&mut survey, words) {
+            (Some(survey), Some(words)) => survey.words(words),
+            (Some(survey), None) if !wide => survey.bytes(block),
+            _ => survey = None, // no whole number of numbers: to be refused when somebody asks for it
+        }
+    }
+    (sum.digest(), survey)
 }
 
 fn zeros(bytes: &[u8], behind: &str) -> Result<(), PersistError> {

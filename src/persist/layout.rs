@@ -84,7 +84,7 @@ pub(super) fn check_prelude(bytes: &[u8]) -> Result<(), PersistError> {
         return Err(PersistError::Damaged { part: "the prelude".into() });
     }
     let found = word(block, 8) as u32;
-    if found != FORMAT {
+    if found == 0 || found > FORMAT {
         return Err(PersistError::Newer { found, known: FORMAT });
     }
     Ok(())

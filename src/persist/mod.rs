@@ -25,11 +25,29 @@
 //! fields can do that, and anybody can read what a file is about. Numbers that matter to the last bit are in columns.
 //! Checksums are xxh3 (64 bits) and cover every byte, the zeros included.
 //!
+//! # How a later version adds to it
+//!
+//! A file that was written once must load for ever (fixtures of every format are in the tests). So what is in a file may only
+//! grow, by these rules:
+//!
+//! * *Parameters* are JSON with a default for every field (`serde(default)`): a new field whose default is what was done
+//!   before needs nothing.
+//! * *A new part of a struct* gets, where it is named in `portable!`, the value it has in files of before:
+//!   `portable!(Thing { old, new = Vec::new().into() })`. It must mean what was done without it. An absent part without such a
+//!   value is [`PersistError::Missing`]. In the elements of a list at least one part must have none, or a made-up count would
+//!   never end.
+//! * *A part that is no longer needed* is left out of new files and skipped in old ones; its name is never used again for
+//!   anything else. A part that changes its meaning gets another name.
+//! * *What none of these can say* raises the format: the loader then knows both, and the new one gets a fixture of its own.
+//!
+//! A scorer of your own goes by the same rules, or by a new codec's name.
+//!
 //! # Trust
 //!
 //! Checksums say whether a file is what was written, not who wrote it: open only what your own processes wrote. Beyond
 //! checksums, everything that is used as an index is checked when a file is opened, so that a file that was made up to have
-//! right checksums gives an error and not a panic, as far as the tests' mutations found.
+//! right checksums gives an error and not a panic, as far as the tests' mutations and the fuzzers found. It may still give
+//! other lists: nothing says that made-up numbers are anybody's.
 
 mod container;
 mod element;

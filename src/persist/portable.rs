@@ -122,6 +122,13 @@ impl<'f> Loader<'f> {
         T::load(&self.at(name))
     }
 
+    /// The part of that name; in a file that has none, which is of a version before there was one, what `absent` gives.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the first part that is added to a published format"))]
+    pub(crate) fn part_or<T: Portable>(&self, name: &str, absent: impl FnOnce() -> T) -> Result<T, PersistError> {
+        let there = self.at(name);
+        if self.file.has(&there.path) { T::load(&there) } else { Ok(absent()) }
+    }
+
     /// Whether numbers used as indices are to be checked.
     pub(crate) fn checks(&self) -> bool {
         self.file.checks()
@@ -151,9 +158,14 @@ pub(crate) trait Portable: Sized {
     fn load(from: &Loader<'_>) -> Result<Self, PersistError>;
 }
 
-/// A struct is its fields; `check` says what must hold of them, and is asked when a file is verified.
+/// A struct is its fields; `check` says what must hold of them, and is asked when a file is verified. A field that a later
+/// version adds says what it is in files of before: `portable!(Thing { old, new = 7 })`. See the rules in the documentation of
+/// this folder.
 macro_rules! portable {
-    ($(<$($g:ident),*>)? $type:ty { $($field:ident),* $(,)? } $($what:literal => |$x:ident| $sound:expr),*) => {
+    (
+        $(<$($g:ident),*>)? $type:ty { $($field:ident $(= $absent:expr)?),* $(,)? }
+        $($what:literal => |$x:ident| $sound:expr),*
+    ) => {
         impl $(<$($g: $crate::persist::Portable),*>)? $crate::persist::Portable for $type {
             fn save(&self, out: &mut $crate::persist::Saver<'_>) -> Result<(), $crate::persist::PersistError> {
                 $(out.part(stringify!($field), &self.$field)?;)*
@@ -161,7 +173,7 @@ macro_rules! portable {
             }
 
             fn load(from: &$crate::persist::Loader<'_>) -> Result<Self, $crate::persist::PersistError> {
-                let loaded = Self { $($field: from.part(stringify!($field))?),* };
+                let loaded = Self { $($field: $crate::persist::portable!(@load from $field $($absent)?)),* };
                 $({
                     let $x = &loaded;
                     from.check($what, || $sound)?;
@@ -169,6 +181,12 @@ macro_rules! portable {
                 Ok(loaded)
             }
         }
+    };
+    (@load $from:ident $field:ident) => {
+        $from.part(stringify!($field))?
+    };
+    (@load $from:ident $field:ident $absent:expr) => {
+        $from.part_or(stringify!($field), || $absent)?
     };
 }
 pub(crate) use portable;
@@ -367,4 +385,63 @@ pub(crate) fn cuts(offsets: &[u64], n: usize) -> bool {
 /// The same of an empty list of offsets, which stands for no piece.
 pub(crate) fn cuts_or_none(offsets: &[u64], n: usize) -> bool {
     offsets.is_empty() && n == 0 || cuts(offsets, n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::persist::Verify;
+
+    #[derive(Clone, Debug, PartialEq)]
+    struct Before {
+        name: String,
+    }
+    portable!(Before { name });
+
+    #[derive(Clone, Debug, PartialEq)]
+    struct Inner {
+        weights: Column<f32>,
+    }
+    portable!(Inner { weights });
+
+    /// The same some versions later.
+    #[derive(Clone, Debug, PartialEq)]
+    struct After {
+        name: String,
+        limit: u32,
+        more: Option<u64>,
+        inner: Inner,
+    }
+    portable!(After { name, limit = 7, more = None, inner = Inner { weights: vec![1.0].into() } }
+        "a limit of nothing" => |a| a.limit > 0);
+
+    fn file<T: Portable>(part: &T) -> Container {
+        let mut bytes = Vec::new();
+        let mut file = ContainerWriter::new(&mut bytes).unwrap();
+        // A name that begins alike is another.
+        Saver::new(&mut file).value("part/limits", &1).unwrap();
+        Saver::new(&mut file).part("part", part).unwrap();
+        file.finish().unwrap();
+        Container::from_bytes(&bytes, Verify::Now).unwrap()
+    }
+
+    #[test]
+    fn a_field_that_came_later_is_what_was_said_in_a_file_from_before() {
+        let before = Before { name: "x".to_owned() };
+        let old = file(&before);
+        let read: After = Loader::new(&old).part("part").unwrap();
+        let inner = Inner { weights: vec![1.0].into() };
+        assert_eq!(read, After { name: "x".to_owned(), limit: 7, more: None, inner });
+        // What is there is read, and not what was said for what is not.
+        let after = After { limit: 3, more: Some(u64::MAX), inner: Inner { weights: vec![].into() }, ..read };
+        let new = file(&after);
+        assert_eq!(Loader::new(&new).part::<After>("part").unwrap(), after);
+        // An older version reads what it knows of a later file.
+        assert_eq!(Loader::new(&new).part::<Before>("part").unwrap(), before);
+        // A field without a word for it must be there; one that is there must be sound.
+        let error = Loader::new(&old).part::<Inner>("part").unwrap_err();
+        assert!(matches!(&error, PersistError::Missing { part } if part == "part/weights"), "{error}");
+        let broken = file(&After { limit: 0, ..after });
+        assert!(matches!(Loader::new(&broken).part::<After>("part"), Err(PersistError::Unsound { .. })));
+    }
 }

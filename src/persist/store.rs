@@ -32,6 +32,11 @@ impl Generation {
     fn parse_unfinished(name: &str) -> Option<Self> {
         name.strip_suffix(UNFINISHED).and_then(Self::parse)
     }
+
+    /// Of a pointer that is being written.
+    fn parse_pointer(name: &str) -> Option<Self> {
+        name.strip_suffix(UNFINISHED)?.strip_prefix(CURRENT)?.strip_prefix('-')?.parse().ok().map(Self)
+    }
 }
 
 impl std::fmt::Display for Generation {
@@ -206,20 +211,40 @@ impl Store {
         &self,
         mut open: impl FnMut(&Path) -> Result<T, PersistError>,
     ) -> Result<Result<Opened<T>, Vec<(Generation, PersistError)>>, StoreError> {
-        let mut skipped = Vec::new();
-        for generation in self.generations()?.into_iter().rev() {
-            match open(&self.path(generation)) {
-                Ok(value) => return Ok(Ok(Opened { generation, value, skipped })),
-                Err(error) => skipped.push((generation, error)),
+        let mut skipped: Vec<(Generation, PersistError)> = Vec::new();
+        loop {
+            let known = skipped.len();
+            for generation in self.generations()?.into_iter().rev() {
+                if skipped.iter().any(|(tried, _)| *tried == generation) {
+                    continue;
+                }
+                match open(&self.path(generation)) {
+                    Ok(value) => {
+                        skipped.sort_by_key(|(tried, _)| std::cmp::Reverse(*tried));
+                        return Ok(Ok(Opened { generation, value, skipped }));
+                    }
+                    Err(error) => skipped.push((generation, error)),
+                }
+            }
+            // What was listed may be gone by now, since something newer was published meanwhile: look again.
+            if skipped.len() == known {
+                skipped.sort_by_key(|(tried, _)| std::cmp::Reverse(*tried));
+                return Ok(Err(skipped));
             }
         }
-        Ok(Err(skipped))
     }
 
     /// Writes a generation, makes it the current one, and takes away those beyond the newest few.
     ///
+    /// The file is written under another name, synced, named, and its name synced in the folder; only then `CURRENT` names
+    /// it and older ones go. So whenever the process or the power ends, every named file is whole. Several may publish into
+    /// one store, each generation has a number of its own; but whoever is overtaken by a later one while writing gets
+    /// [`StoreError::Superseded`]. A publisher in another process or machine must ask, before it publishes, whether the log
+    /// it learned from still has the epoch it had: somebody may have been erased meanwhile.
+    ///
     /// # Errors
-    /// [`StoreError`]. The generations that were there still are, and no unfinished file stays.
+    /// [`StoreError`]. The generations that were there still are, and no unfinished file stays. An error of [`StoreError::Io`]
+    /// that concerns `CURRENT` or an older file comes after the new one is there and will be served.
     pub fn publish(
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<(), PersistError>,
@@ -262,7 +287,7 @@ impl Store {
             });
         }
         self.sync_dir()?;
-        self.point_to(generation)?;
+        self.point_from(generation)?;
         self.retain()?;
         Ok(generation)
     }
@@ -277,13 +302,23 @@ impl Store {
         // The pointer counts too: after an erasure it may be all that is left of the last number.
         let pointed =
             fs::read_to_string(self.dir.join(CURRENT)).ok().and_then(|text| Generation::parse(text.trim_end()));
-        let mut next = self.names()?.iter().filter_map(taken).chain(pointed).max().map_or(1, |last| last.0 + 1);
+        let mut last = self.names()?.iter().filter_map(taken).chain(pointed).max().map_or(0, Generation::get);
         loop {
-            let generation = Generation(next);
+            let used_up = || io::Error::other("the numbers of generations are used up; begin a new folder");
+            let generation =
+                Generation(last.checked_add(1).ok_or_else(|| self.io("numbered further", &self.dir)(used_up()))?);
             let path = self.unfinished(generation);
             match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => return Ok((generation, file)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => next += 1,
+                // Somebody else may have finished a file of this number since the names were read.
+                Ok(file) => match self.generations()?.last() {
+                    Some(&newest) if newest >= generation => {
+                        drop(file);
+                        self.remove(&path)?;
+                        last = newest.0;
+                    }
+                    _ => return Ok((generation, file)),
+                },
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = generation.0,
                 Err(error) => return Err(self.io("made", &path)(error)),
             }
         }
@@ -310,16 +345,35 @@ impl Store {
         Ok(())
     }
 
-    fn point_to(&self, generation: Generation) -> Result<(), StoreError> {
-        let (path, next) = (self.dir.join(CURRENT), self.dir.join(format!("{CURRENT}{UNFINISHED}")));
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&next)?;
-            writeln!(file, "{}", generation.file())?;
-            file.sync_all()?;
-            fs::rename(&next, &path)
+    /// Makes `CURRENT` name the newest generation, on behalf of one that was just named. Another publisher may be at it too:
+    /// each looks again behind its write, so that the last write names the newest.
+    fn point_from(&self, own: Generation) -> Result<(), StoreError> {
+        let path = self.dir.join(CURRENT);
+        let next = self.dir.join(format!("{CURRENT}-{}{UNFINISHED}", own.0));
+        // If everything was erased meanwhile, the number is noted nevertheless: it is not used again.
+        let newest = || -> Result<Generation, StoreError> {
+            Ok(self.generations()?.pop().map_or(own, |newest| newest.max(own)))
         };
-        write().map_err(self.io("written", &path))?;
-        self.sync_dir()
+        let mut named = newest()?;
+        loop {
+            let write = || -> io::Result<()> {
+                let mut file = File::create(&next)?;
+                writeln!(file, "{}", named.file())?;
+                file.sync_all()
+            };
+            let written = write().and_then(|()| fs::rename(&next, &path));
+            let after = newest()?;
+            match written {
+                // A later publisher tidied up behind itself, once.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && after > own => named = after,
+                Err(error) => {
+                    let _ = fs::remove_file(&next);
+                    return Err(self.io("written", &path)(error));
+                }
+                Ok(()) if after == named => return self.sync_dir(),
+                Ok(()) => named = after,
+            }
+        }
     }
 
     /// Takes away what is beyond the newest few, and what a crash left unfinished before them.
@@ -331,7 +385,8 @@ impl Store {
             self.remove(&path)?;
         }
         for name in self.names()? {
-            if Generation::parse_unfinished(&name).is_some_and(|unfinished| unfinished < newest) {
+            let pointer = || Generation::parse_pointer(&name);
+            if Generation::parse_unfinished(&name).or_else(pointer).is_some_and(|unfinished| unfinished < newest) {
                 self.remove(&self.dir.join(name))?;
             }
         }
@@ -367,13 +422,21 @@ impl Store {
 
     fn erase_where(&self, gone: impl Fn(Generation) -> bool) -> Result<Vec<String>, StoreError> {
         let mut removed = Vec::new();
-        let mut names = self.names()?;
-        names.sort_unstable();
-        for name in names {
-            let generation = Generation::parse(&name).or_else(|| Generation::parse_unfinished(&name));
-            if generation.is_some_and(&gone) && self.remove(&self.dir.join(&name))? {
-                removed.push(name);
+        loop {
+            let goes = |name: &String| {
+                Generation::parse(name).or_else(|| Generation::parse_unfinished(name)).is_some_and(&gone)
+            };
+            let mut names: Vec<String> = self.names()?.into_iter().filter(goes).collect();
+            if names.is_empty() {
+                break;
             }
+            names.sort_unstable();
+            for name in names {
+                if self.remove(&self.dir.join(&name))? {
+                    removed.push(name);
+                }
+            }
+            // Again, until nothing is left: a file may have got its name from another process between list and removal.
         }
         self.sync_dir()?;
         Ok(removed)

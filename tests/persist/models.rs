@@ -227,6 +227,26 @@ fn a_scorer_of_ones_own_is_kept_under_its_codec() {
     same(&before, &Snapshot::read_from(&open, &codecs, |ranker| ranker).unwrap(), "margin");
 }
 
+/// What a request reserves room by must be what the file's columns say, not a number of its own.
+#[test]
+fn a_made_up_length_is_refused() {
+    let (data, catalog) = small_shop(5, 400);
+    let (data, catalog) = (Arc::new(data), Arc::new(catalog));
+    let shelf = Shelf::new(&data, Arc::clone(&catalog));
+    let file = written(&served(&data, &catalog, fit("vsknn", &data, &shelf)));
+    let mut changed = 0;
+    let made_up = super::fuzz::edited(&file, |table| {
+        let values = table["values"].as_object_mut().unwrap().iter_mut();
+        values.filter(|(name, _)| name.ends_with("/longest_row")).for_each(|(_, value)| {
+            changed += 1;
+            *value = u64::MAX.into();
+        });
+    });
+    assert_eq!(changed, 1);
+    let error = read(&made_up, |ranker| ranker).unwrap_err();
+    assert!(matches!(error, PersistError::Unsound { .. }), "{error}");
+}
+
 #[test]
 fn filters_left_out_are_noticed() {
     let (data, catalog) = small_shop(1, 300);

@@ -103,6 +103,84 @@ fn an_erasure_leaves_no_file() {
     assert_eq!(publish(&store, "new"), 5, "a number that was used is not used again");
 }
 
+/// A server lists the generations; before it opens the only one, the trainer publishes the next and takes that away.
+#[test]
+fn a_generation_that_goes_while_it_is_opened_is_no_reason_to_serve_nothing() {
+    let folder = Scratch::new();
+    let store = Store::open(folder.path(), 1).unwrap();
+    publish(&store, "1");
+    let mut late = true;
+    let open = |path: &std::path::Path| {
+        if std::mem::take(&mut late) {
+            publish(&store, "2");
+        }
+        text(path)
+    };
+    let opened = store.newest(open).unwrap().expect("the second generation is there");
+    assert_eq!((opened.generation.get(), opened.value.as_str(), opened.skipped.len()), (2, "2", 1));
+    // Where nothing opens, every generation is tried once.
+    fs::write(store.path(opened.generation), "bad").unwrap();
+    assert_eq!(store.try_newest(text).unwrap().unwrap_err().len(), 1);
+}
+
+/// A file is named by another process between the eraser's look at the folder and its removal.
+#[test]
+fn an_erasure_takes_what_is_finished_meanwhile() {
+    let folder = Scratch::new();
+    let store = Store::open(folder.path(), 5).unwrap();
+    let named = |n: u64| store.dir().join(format!("snapshot-{n:016}.likewise"));
+    (1..=400).for_each(|n| fs::write(named(n), "old").unwrap());
+    let unfinished = store.dir().join("snapshot-0000000000000999.likewise.unfinished");
+    fs::write(&unfinished, "somebody is in it").unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while named(1).exists() {
+                std::hint::spin_loop();
+            }
+            let _ = fs::rename(&unfinished, named(999));
+        });
+        store.erase_all().unwrap();
+    });
+    assert_eq!(files(&store), Vec::<String>::new());
+}
+
+#[test]
+fn publishers_at_once_have_numbers_of_their_own() {
+    let folder = Scratch::new();
+    let store = Store::open(folder.path(), 10_000).unwrap();
+    let all: Vec<u64> = std::thread::scope(|scope| {
+        let one = || {
+            let quick = |out: &mut dyn Write| {
+                out.write_all(b"x").map_err(|source| PersistError::Io { doing: "written", source })
+            };
+            // Overtaken is a fair answer; the same number twice is none, nor is a pointer that is in the way.
+            let mine = |published| match published {
+                Ok(generation) => Some(likewise::persist::Generation::get(generation)),
+                Err(StoreError::Superseded { .. }) => None,
+                Err(error) => panic!("{error}"),
+            };
+            (0..100).filter_map(|_| mine(store.publish(quick))).collect::<Vec<u64>>()
+        };
+        let threads: Vec<_> = (0..6).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut distinct = all.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), all.len(), "a number was given twice");
+    assert_eq!(store.current().unwrap(), store.generations().unwrap().pop());
+    assert!(files(&store).iter().all(|name| !name.contains("unfinished")), "{:?}", files(&store));
+}
+
+#[test]
+fn numbers_that_are_used_up_are_an_error() {
+    let folder = Scratch::new();
+    let store = Store::open(folder.path(), 2).unwrap();
+    fs::write(store.dir().join(format!("snapshot-{}.likewise", u64::MAX)), "made up").unwrap();
+    let error = store.publish(|_| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("used up"), "{error}");
+}
+
 #[test]
 fn a_folder_that_cannot_be_is_an_error() {
     let folder = Scratch::new();

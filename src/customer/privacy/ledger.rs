@@ -65,11 +65,39 @@ pub enum LedgerError {
 ///
 /// The total is the smaller of the sum of the ε (basic composition; pure releases only) and of what the sum of the ρ
 /// comes to at the ledger's δ: `ρ + 2 √(ρ ln(1/δ))` (Bun & Steinke 2016, proposition 1.3).
+///
+/// Reading one that was kept goes through the same doors: what could not have been opened or paid (a budget out of range, a
+/// loss below 0 that would give some back) is an error of the reader.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Kept")]
 pub struct Ledger {
     epsilon: f64,
     delta: f64,
     losses: Vec<Loss>,
+}
+
+/// A ledger as somebody wrote it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    epsilon: f64,
+    delta: f64,
+    losses: Vec<Loss>,
+}
+
+impl TryFrom<Kept> for Ledger {
+    type Error = LedgerError;
+
+    fn try_from(kept: Kept) -> Result<Self, LedgerError> {
+        let mut ledger = Self::new(kept.epsilon, kept.delta)?;
+        kept.losses.iter().try_for_each(|loss| ledger.possible(*loss))?;
+        ledger.losses = kept.losses;
+        if ledger.affordable() {
+            Ok(ledger)
+        } else {
+            Err(LedgerError::Exhausted { would: ledger.spent(), budget: ledger.epsilon })
+        }
+    }
 }
 
 impl Ledger {
@@ -126,6 +154,23 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`]; then nothing was paid.
     pub fn pay(&mut self, loss: Loss) -> Result<(), LedgerError> {
+        self.possible(loss)?;
+        self.losses.push(loss);
+        if !self.affordable() {
+            let would = self.spent();
+            self.losses.pop();
+            return Err(LedgerError::Exhausted { would, budget: self.epsilon });
+        }
+        Ok(())
+    }
+
+    /// Whether all that was paid is within the budget. A sum of floats may end a hair above what was meant.
+    fn affordable(&self) -> bool {
+        self.spent() <= self.epsilon * (1.0 + 1e-12)
+    }
+
+    /// That a loss is one, and one this ledger can count.
+    fn possible(&self, loss: Loss) -> Result<(), LedgerError> {
         if matches!(loss, Loss::Concentrated { .. }) && self.delta == 0.0 {
             return Err(LedgerError::NoDelta);
         }
@@ -133,17 +178,11 @@ impl Ledger {
             Loss::Pure { epsilon } => epsilon,
             Loss::Concentrated { rho } => rho,
         };
-        if !(amount > 0.0 && amount.is_finite()) {
-            return Err(LedgerError::Bad { field: "the loss", got: amount, expected: "a number above 0" });
+        if amount > 0.0 && amount.is_finite() {
+            Ok(())
+        } else {
+            Err(LedgerError::Bad { field: "the loss", got: amount, expected: "a number above 0" })
         }
-        self.losses.push(loss);
-        let would = self.spent();
-        // A sum of floats may end a hair above what was meant.
-        if would > self.epsilon * (1.0 + 1e-12) {
-            self.losses.pop();
-            return Err(LedgerError::Exhausted { would, budget: self.epsilon });
-        }
-        Ok(())
     }
 }
 
@@ -165,6 +204,27 @@ mod tests {
         assert!((few.spent() - 1.0).abs() < 1e-12);
         assert!(matches!(few.pay(Loss::Pure { epsilon: 0.1 }), Err(LedgerError::Exhausted { .. })));
         assert_eq!(few.losses().len(), 2);
+    }
+
+    /// A ledger is kept in a file: nobody gets budget back by an entry below zero.
+    #[test]
+    fn a_kept_ledger_is_read_as_strictly_as_it_was_written() {
+        let mut ledger = Ledger::new(2.0, 1e-6).unwrap();
+        ledger.pay(Loss::Pure { epsilon: 0.25 }).unwrap();
+        ledger.pay(Loss::Concentrated { rho: 1e-3 }).unwrap();
+        let kept = serde_json::to_string(&ledger).unwrap();
+        assert_eq!(serde_json::from_str::<Ledger>(&kept).unwrap(), ledger);
+        for (from, to, why) in [
+            ("0.25", "-0.25", "the loss is -0.25"),
+            ("0.25", "7.5", "the budget is 2"),
+            ("\"epsilon\":2.0", "\"epsilon\":-2.0", "epsilon is -2"),
+            ("1e-6", "0.5", "delta is 0.5"),
+            ("1e-6", "0.0", "delta above 0"),
+        ] {
+            assert!(kept.contains(from), "{kept}");
+            let error = serde_json::from_str::<Ledger>(&kept.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
     }
 
     #[test]

@@ -8,6 +8,13 @@
 //! at most `max_items` of these counts by 1 each: that is the sensitivity the noise hides. Which items are counted is the
 //! caller's choice and must not depend on the events (a catalogue is fine, "all items with sales" is not).
 //!
+//! *Whom it protects:* a row. Somebody whose devices and visits were not merged is several rows, and of `k` rows together
+//! the promise is `k` times as weak (Dwork & Roth 2014, theorem 2.2). Merge what is known to be one person first, and where
+//! many visit without an account, release counts of profiles alone: build the dataset from those.
+//!
+//! *What it hangs on:* bits nobody else can know; see [`release`](crate::params::Checked::release). A ledger counts what it
+//! is shown: keep one for all releases about the same shoppers, whoever makes them.
+//!
 //! Noise is whole-numbered and sampled exactly, without a floating-point logarithm whose rounding could give data away
 //! (Mironov 2012).
 //!

@@ -117,8 +117,17 @@ const PARTS: u64 = 1 << 20;
 const VARIANCE_PARTS: u64 = 1 << 10;
 
 impl Checked<CountRelease> {
-    /// Counts, pays, adds noise. `bits` gives 64 uniform random bits a call: from the operating system's generator for
-    /// anything that is published. `O(events + items)`.
+    /// Counts, pays, adds noise. `O(events + items)`.
+    ///
+    /// `bits` gives 64 uniform random bits a call, and all privacy hangs on them: who knows or guesses them subtracts the
+    /// noise and has the exact counts. For anything that is published they come from the operating system's generator
+    /// (`getrandom`, `rand::rngs::OsRng`), are used once and kept nowhere. A [`Run`](crate::Run)'s seed, the time, a number
+    /// in a configuration are no source: whoever sees the release could try them all. This library draws no entropy by
+    /// itself; it takes the caller's, also so that tests can repeat a release. Bits that are not random (all zero, say) may
+    /// keep this from ever returning.
+    ///
+    /// How many bits are drawn depends on the noise, so that the time a release takes says something about it: publish the
+    /// result, not how long it took.
     ///
     /// # Errors
     /// [`PrivacyError`]; then nothing was paid and no bit drawn.
@@ -150,7 +159,9 @@ impl Checked<CountRelease> {
                 (Noise::Laplace { s, t: bound * PARTS }, Loss::Pure { epsilon })
             }
             Mechanism::Gaussian { rho } => {
-                let num = (bound as f64 / (2.0 * rho) * VARIANCE_PARTS as f64).ceil() as u64;
+                // Upwards also where the division rounded down onto a whole number.
+                let parts = (bound as f64 / (2.0 * rho) * VARIANCE_PARTS as f64).next_up();
+                let num = parts.ceil() as u64;
                 (Noise::Gaussian { num: num.max(1) }, Loss::Concentrated { rho })
             }
         }

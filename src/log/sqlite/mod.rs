@@ -43,6 +43,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, params};
 
@@ -55,12 +56,20 @@ use crate::time::Timestamp;
 use schema::Access;
 use writer::{Outcome, Writer, last_number};
 
+/// How long an erasure waits for readers, and with it everybody who writes.
+const ERASURE_WAITS: Duration = Duration::from_secs(1);
 /// How often a thread lets others join its transaction before it commits.
 const PATIENCE: u32 = 64;
 
 /// A log in one SQLite file. See the [module documentation](crate::log) for the laws of logs.
 ///
-/// [`Durability::Memory`] is treated as [`Durability::Os`].
+/// | asked for | what SQLite does | what it survives |
+/// |---|---|---|
+/// | [`Durability::Memory`], [`Durability::Os`] | `synchronous = NORMAL`: a commit is written to the journal (WAL) and not synced | the end of the process, `kill -9` included |
+/// | [`Durability::Disk`] | `synchronous = FULL` (and `fullfsync` on macOS): the journal is synced before the commit is acknowledged | the end of the machine's power, as far as the disk tells the truth |
+///
+/// All three are one transaction of all threads that append at that moment (group commit); a batch that asks for the disk
+/// never joins one that was begun for less. [`sync`](EventLog::sync) is a commit of the second kind.
 ///
 /// # Example
 /// ```
@@ -217,8 +226,11 @@ impl EventLog for SqliteLog {
             raise_epoch(conn)?;
             Ok(erasure)
         })?;
-        scrub(writer.idle())?;
-        Ok(erasure)
+        match writer.scrub(ERASURE_WAITS) {
+            Ok(true) => Ok(erasure),
+            Ok(false) => Err(LogError::NotScrubbed { erasure: Box::new(erasure) }),
+            Err(error) => Err(error),
+        }
     }
 
     fn expire(&self, retention: &Retention, now: Timestamp) -> Result<u64, LogError> {
@@ -235,7 +247,11 @@ impl EventLog for SqliteLog {
             }
             Ok(expired)
         })?;
-        scrub(writer.idle())?;
+        // Emptying the journal waits for readers: only if there is something to empty it of. Those that stay are no reason
+        // to fail; the next one tries again.
+        if expired > 0 || writer.is_unscrubbed() {
+            writer.scrub(Duration::ZERO)?;
+        }
         Ok(expired)
     }
 
@@ -246,9 +262,8 @@ impl EventLog for SqliteLog {
 
     fn compact(&self) -> Result<(), LogError> {
         let mut writer = self.writer()?;
-        let conn = writer.idle();
-        conn.execute_batch("VACUUM").map_err(|e| failed("written", &e))?;
-        scrub(conn)
+        writer.idle().execute_batch("VACUUM").map_err(|e| failed("written", &e))?;
+        if writer.scrub(schema::PATIENCE)? { Ok(()) } else { Err(LogError::NotScrubbed { erasure: Box::default() }) }
     }
 
     fn check(&self) -> Result<(), LogError> {
@@ -285,13 +300,6 @@ fn changed(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> Resul
 
 fn raise_epoch(conn: &Connection) -> Result<(), LogError> {
     changed(conn, "UPDATE log SET epoch = epoch + 1", params![]).map(drop)
-}
-
-/// Empties the journal, so that it holds nothing that was erased from the tables (where it is overwritten).
-fn scrub(conn: &Connection) -> Result<(), LogError> {
-    let busy: i64 =
-        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(|e| failed("written", &e))?;
-    if busy == 0 { Ok(()) } else { Err(LogError::NotScrubbed) }
 }
 
 /// What an error of SQLite means.

@@ -11,7 +11,7 @@ use super::failed;
 /// "like", in a database's application id.
 const APPLICATION: i32 = 0x6c69_6b65;
 /// How long to wait for another process.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How many prepared statements are kept.
 const STATEMENTS: usize = 32;
 
@@ -90,7 +90,12 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection, LogError> 
         return Err(LogError::Newer { path: path.to_owned(), found: version, supported });
     }
     if access == Access::Write {
-        conn.pragma_update(None, "journal_mode", "WAL").map_err(told)?;
+        let mode: String = conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(told)?;
+        if !mode.eq_ignore_ascii_case("wal") {
+            let reason =
+                format!("its file system has no write-ahead log (SQLite stays in mode {mode:?}); use a local disk");
+            return Err(LogError::Open { path: path.to_owned(), reason });
+        }
         conn.pragma_update(None, "secure_delete", "ON").map_err(told)?;
         migrate(&mut conn).map_err(told)?;
     } else if version < supported {

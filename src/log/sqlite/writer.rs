@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
 use super::super::{Appended, Cursor, Durability, LogError};
 use super::failed;
+use super::schema::PATIENCE;
 use crate::consent::Shopper;
 use crate::dataset::vet;
 use crate::event::Event;
@@ -22,9 +24,6 @@ const KNOWN: &str = "SELECT 1 FROM event WHERE event_id = ?1";
 /// Merges that are followed from one identity.
 const LINKS: usize = 1 << 16;
 
-/// Lost transactions whose reason is kept; their threads come for it at once.
-const REMEMBERED: usize = 1024;
-
 /// The writing side. Batches of several threads join one transaction, which whoever comes first commits for all.
 pub(super) struct Writer {
     conn: Connection,
@@ -33,10 +32,12 @@ pub(super) struct Writer {
     begun: u64,
     /// All transactions up to this number are over.
     settled: u64,
-    /// Those of them that were lost, and why.
-    lost: BTreeMap<u64, String>,
+    /// Those of them that were lost, why, and how many batches are still to be told.
+    lost: BTreeMap<u64, (String, u64)>,
     /// What `PRAGMA synchronous` says.
     synced: bool,
+    /// Whether the journal may hold what was taken away.
+    unscrubbed: bool,
 }
 
 /// A transaction that is not committed yet.
@@ -57,7 +58,13 @@ pub(super) enum Outcome {
 impl Writer {
     pub(super) fn new(conn: Connection) -> Result<Self, LogError> {
         conn.pragma_update(None, "synchronous", "FULL").map_err(|e| failed("written", &e))?;
-        Ok(Self { conn, open: None, begun: 0, settled: 0, lost: BTreeMap::new(), synced: true })
+        // On macOS a sync ends in the drive's cache unless it is asked to go on; elsewhere this does nothing.
+        conn.pragma_update(None, "fullfsync", "ON").map_err(|e| failed("written", &e))?;
+        let lost = BTreeMap::new();
+        let mut writer = Self { conn, open: None, begun: 0, settled: 0, lost, synced: true, unscrubbed: true };
+        // A process that was killed between an erasure and the end of it leaves its journal. Who reads now is not waited for.
+        let _ = writer.scrub(Duration::ZERO);
+        Ok(writer)
     }
 
     /// Adds a batch to the transaction of this moment and returns its number.
@@ -176,10 +183,8 @@ impl Writer {
         }
         self.settled = tx.number;
         if tx.batches > 0 {
-            self.lost.insert(tx.number, why);
-            while self.lost.len() > REMEMBERED {
-                self.lost.pop_first();
-            }
+            // Kept until each of its threads came for it: one that finds nothing here takes its batch for kept.
+            self.lost.insert(tx.number, (why, tx.batches));
         }
     }
 
@@ -209,10 +214,42 @@ impl Writer {
         }
     }
 
-    /// What a thread whose transaction was lost is told.
-    pub(super) fn why_lost(&self, number: u64) -> LogError {
-        let reason = self.lost.get(&number).cloned().unwrap_or_else(|| "the transaction was lost".to_owned());
+    /// What a thread whose transaction was lost is told, once.
+    pub(super) fn why_lost(&mut self, number: u64) -> LogError {
+        let mut reason = "the transaction was lost".to_owned();
+        if let Some((why, untold)) = self.lost.get_mut(&number) {
+            reason.clone_from(why);
+            *untold -= 1;
+            if *untold == 0 {
+                self.lost.remove(&number);
+            }
+        }
         LogError::Io { action: "written", reason }
+    }
+
+    /// Empties the journal, so that it holds nothing that was erased from the tables (where it is overwritten); `false` when
+    /// a reader would not let it.
+    pub(super) fn scrub(&mut self, patience: Duration) -> Result<bool, LogError> {
+        self.unscrubbed = true;
+        let conn = self.idle();
+        let checkpoint = || {
+            conn.busy_timeout(patience)?;
+            conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+        };
+        let busy = checkpoint();
+        conn.busy_timeout(PATIENCE).map_err(|e| failed("written", &e))?;
+        let done = match busy.map_err(|e| failed("written", &e)) {
+            Ok(busy) => busy == 0,
+            Err(LogError::Busy) => false,
+            Err(error) => return Err(error),
+        };
+        self.unscrubbed = !done;
+        Ok(done)
+    }
+
+    /// Whether the journal may hold what was taken away.
+    pub(super) fn is_unscrubbed(&self) -> bool {
+        self.unscrubbed
     }
 
     /// Does something else in a synced transaction of its own.

@@ -257,7 +257,7 @@ impl crate::persist::Portable for SessionKnn {
         from.check("figures that are not one a session or item", || {
             (loaded.gain.is_empty() || loaded.gain.len() == loaded.index.n_sessions())
                 && loaded.rarity.len() == loaded.extent.n_items
-                && loaded.index.longest_row() <= loaded.longest_row
+                && loaded.index.longest_row() == loaded.longest_row
                 && (loaded.rows == Rows::Distinct || loaded.nearness.len() == loaded.longest_row)
         })?;
         Ok(loaded)

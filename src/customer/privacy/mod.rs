@@ -12,7 +12,7 @@
 //! the promise is `k` times as weak (Dwork & Roth 2014, theorem 2.2). Merge what is known to be one person first, and where
 //! many visit without an account, release counts of profiles alone: build the dataset from those.
 //!
-//! *What it hangs on:* bits nobody else can know; see [`release`](crate::params::Checked::release). A ledger counts what it
+//! *What it hangs on:* bits nobody else can know; see [`release`](crate::Checked::release). A ledger counts what it
 //! is shown: keep one for all releases about the same shoppers, whoever makes them.
 //!
 //! Noise is whole-numbered and sampled exactly, without a floating-point logarithm whose rounding could give data away

@@ -2,6 +2,11 @@
 //!
 //! `cargo test --all-features --test all fuzz` takes a second; `LIKEWISE_FUZZ=600 cargo test --release --all-features
 //! --test all fuzz -- --test-threads 1` goes on for so many seconds a test. `fuzz/` has the same targets for cargo-fuzz.
+//!
+//! Longest runs, 2026-11-23, beside other work. cargo-fuzz 0.13.2, nightly of 2026-05-19, `-O --sanitizer none`: `sealed`
+//! (made-up content behind right checksums) 2,101 s, 2.28 million runs; `container` 301 s, 1.17 million; `csv` 901 s, 1.59 million;
+//! `json` 901 s, 8.35 million: no finding. These were built without overflow checks. The driver here has them: 560 s, 43,044
+//! files, two additions of made-up lengths found and mended (a session model's longest row, a path's history).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

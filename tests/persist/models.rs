@@ -247,6 +247,29 @@ fn a_made_up_length_is_refused() {
     assert!(matches!(error, PersistError::Unsound { .. }), "{error}");
 }
 
+/// A limit that somebody made up, as long as a number can be, is no limit, and no overflow.
+#[test]
+fn a_made_up_history_is_a_long_one() {
+    let (data, catalog) = small_shop(5, 400);
+    let (data, catalog) = (Arc::new(data), Arc::new(catalog));
+    let shelf = Shelf::new(&data, Arc::clone(&catalog));
+    let mut asked = 0;
+    for kind in models() {
+        let file = written(&served(&data, &catalog, fit(kind.name(), &data, &shelf)));
+        let made_up = super::fuzz::edited(&file, |table| {
+            let values = table["values"].as_object_mut().unwrap().iter_mut();
+            values.filter(|(name, _)| name.ends_with("/history")).for_each(|(_, value)| *value = u64::MAX.into());
+        });
+        let Ok(snapshot) = read(&made_up, |ranker| ranker) else { continue };
+        for user in ["u1", "u2"] {
+            let who = Consented::new(user, LawfulBasis::Consent);
+            snapshot.recommend(&Request::profiled(who, snapshot.dataset().as_of()).k(5)).unwrap();
+        }
+        asked += 1;
+    }
+    assert!(asked > 20);
+}
+
 #[test]
 fn filters_left_out_are_noticed() {
     let (data, catalog) = small_shop(1, 300);

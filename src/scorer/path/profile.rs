@@ -67,7 +67,7 @@ impl Profile {
     fn steps(&self, cx: &Context<'_>, ws: &mut Workspace, out: &mut Vec<Touch>) {
         let touches = cx.history.iter().filter(|touch| self.kinds.contains(touch.kind));
         match self.step {
-            PathStep::Event => out.extend(touches.take(self.history + 1)),
+            PathStep::Event => out.extend(touches.take(self.history.saturating_add(1))),
             PathStep::Run => {
                 for &touch in touches {
                     let steps = out.len();

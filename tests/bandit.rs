@@ -7,6 +7,7 @@ use likewise::decide::content::*;
 use likewise::experiment::{SampleRatio, sample_ratio};
 use likewise::{ItemIdx, Span, Timestamp, Validate};
 use proptest::prelude::*;
+use rayon::prelude::*;
 
 /// Uniform numbers of a fixed sequence (splitmix64).
 struct Draw(u64);
@@ -54,7 +55,7 @@ const POLICIES: [Policy; 5] = [
     Policy::EpsilonGreedy { epsilon: 0.2 },
     Policy::ThompsonBeta,
     Policy::ThompsonNormal { deviation: 0.5 },
-    Policy::LinUcb { width: 1.0 },
+    Policy::LinUcb { width: 1.5, noise: 0.5 },
     Policy::LinThompson { noise: 0.5 },
 ];
 
@@ -118,7 +119,7 @@ fn propensities_are_the_frequencies() {
 #[test]
 fn thompsons_propensities_are_those_of_drawing() {
     // The slow twin: draw from each posterior and count who is largest.
-    let params = BanditParams { explore: 0.0, ..BanditParams::default() };
+    let params = BanditParams { explore: 0.0, pool: Pool::Apart, spread: 1.0, ..BanditParams::default() };
     let mut bandit = bandit(params, &["a", "b", "c"]);
     let (mut shown, mut hit) = ([0.0; 3], [0.0; 3]);
     let mut draw = Draw(8);
@@ -166,28 +167,51 @@ fn regret(params: &BanditParams, visits: i64, seed: u64, rate: impl Fn(usize, i6
     lost / visits as f64
 }
 
+/// Mean and standard error over seeds.
+fn mean_regret(params: &BanditParams, visits: i64, seeds: u64, rate: fn(usize, i64) -> f64) -> (f64, f64) {
+    let lost: Vec<f64> = (0..seeds).into_par_iter().map(|seed| regret(params, visits, seed, rate)).collect();
+    let n = seeds as f64;
+    let mean = lost.iter().sum::<f64>() / n;
+    let variance = lost.iter().map(|lost| (lost - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (mean, (variance / n).sqrt())
+}
+
+/// Every policy with the recipe's own defaults and a flat prior against the best of five constant epsilons, which is told the
+/// usual rate: below it by more than the standard error of the difference. The same over 50 shops and more visits, and
+/// epsilons that decay, are printed by the example `content`.
 #[test]
-fn thompson_regrets_less_than_epsilon_greedy() {
-    let prior = Prior { mean: 0.15, weight: 4.0 };
-    let thompson = BanditParams { explore: 0.0, prior, ..BanditParams::default() };
-    let baseline = BanditParams { policy: Policy::EpsilonGreedy { epsilon: 0.1 }, ..thompson.clone() };
-    let mean = |params: &BanditParams, rate: fn(usize, i64) -> f64| {
-        (0..6).map(|s| regret(params, 2_500, s, rate)).sum::<f64>() / 6.0
-    };
+fn regret_is_below_the_best_epsilon_greedy() {
     let still = |arm: usize, _: i64| if arm == 3 { 0.35 } else { 0.05 };
-    let (ours, theirs) = (mean(&thompson, still), mean(&baseline, still));
-    assert!(ours < theirs, "stationary: {ours} {theirs}");
     // The best arm changes every 800 visits.
-    let drift = |arm: usize, visit: i64| if (visit / 800) as usize % 5 == arm { 0.3 } else { 0.1 };
-    let fading = BanditParams { half_life: Some(Span::secs(200)), ..thompson.clone() };
-    let fading_baseline = BanditParams { half_life: Some(Span::secs(200)), ..baseline };
-    let (ours, theirs, stubborn) = (mean(&fading, drift), mean(&fading_baseline, drift), mean(&thompson, drift));
-    assert!(ours < theirs && ours < stubborn, "drifting: {ours} {theirs} {stubborn}");
+    let drift = |arm: usize, visit: i64| {
+        if (visit / 800) as usize % 5 == arm { 0.3 } else { 0.1 }
+    };
+    let worlds: [(&str, fn(usize, i64) -> f64, Option<Span>, f64); 2] =
+        [("stationary", still, None, 0.1), ("drifting", drift, Some(Span::secs(200)), 0.14)];
+    for (what, rate, half_life, usual) in worlds {
+        let of = |params: BanditParams| mean_regret(&params, 2_400, 8, rate);
+        let base = BanditParams { explore: 0.0, half_life, ..BanditParams::default() };
+        let told = BanditParams { prior: Prior { mean: usual, weight: 4.0 }, pool: Pool::Apart, ..base.clone() };
+        let baseline = [0.02, 0.05, 0.1, 0.2, 0.3]
+            .map(|epsilon| of(BanditParams { policy: Policy::EpsilonGreedy { epsilon }, ..told.clone() }));
+        let (theirs, error) = baseline.into_iter().min_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
+        for policy in [
+            Policy::ThompsonBeta,
+            Policy::ThompsonNormal { deviation: 0.5 },
+            Policy::LinUcb { width: 1.5, noise: 0.5 },
+            Policy::LinThompson { noise: 0.5 },
+        ] {
+            // A segment that means nothing, for the linear ones.
+            let (ours, own) = of(BanditParams { policy, features: features(), ..base.clone() });
+            let apart = (theirs - ours) / f64::hypot(error, own);
+            assert!(apart > 1.0, "{what}, {policy:?}: {ours} ± {own}, theirs {theirs} ± {error}");
+        }
+    }
 }
 
 #[test]
 fn linear_policies_learn_who_likes_what() {
-    for policy in [Policy::LinUcb { width: 0.5 }, Policy::LinThompson { noise: 0.3 }] {
+    for policy in [Policy::LinUcb { width: 1.5, noise: 0.5 }, Policy::LinThompson { noise: 0.3 }] {
         let features = Features { segments: vec!["vip".into()], ..Features::default() };
         let params =
             BanditParams { policy, features, prior: Prior { mean: 0.0, weight: 1.0 }, ..BanditParams::default() };
@@ -209,11 +233,205 @@ fn linear_policies_learn_who_likes_what() {
     }
 }
 
+const STRENGTHS: [f64; 3] = [8.0, 64.0, 512.0];
+
+/// The slot's mean by its definition.
+fn usual(prior: Prior, strength: f64, arms: &[(f64, f64)]) -> f64 {
+    let counts = |n: f64| n * strength / (n + strength);
+    let sum: f64 = arms.iter().filter(|(n, _)| *n > 0.0).map(|(n, r)| counts(*n) * r / n).sum();
+    let weight: f64 = arms.iter().filter(|(n, _)| *n > 0.0).map(|(n, _)| counts(*n)).sum();
+    (prior.mean * prior.weight + sum) / (prior.weight + weight)
+}
+
+/// A bandit that shows all arms evenly, rewarded as said; (shown, rewarded) by arm.
+fn even(params: BanditParams, visits: i64, reward: impl Fn(usize, i64) -> f64) -> (Bandit, [Vec<(bool, f64)>; 3]) {
+    let mut bandit = bandit(BanditParams { explore: 1.0, ..params }, &["0", "1", "2"]);
+    let mut seen: [Vec<(bool, f64)>; 3] = Default::default();
+    for visit in 0..visits {
+        let vip = visit % 3 == 0;
+        let segments = if vip { vec!["vip".to_owned()] } else { vec![] };
+        let context = ContentContext { segments, ..ContentContext::default() };
+        let choice = bandit.choose(&ask(&visit.to_string(), &context, visit, 3)).unwrap();
+        let arm: usize = choice.arm.parse().unwrap();
+        let got = reward(arm, visit);
+        assert_eq!(bandit.reward(&choice.id, got, secs(visit)), Ok(Rewarded::Counted));
+        seen[arm].push((vip, got));
+    }
+    (bandit, seen)
+}
+
+/// The slow twin of pooled shares: the integrals of the likelihood, by sums over a fine grid.
+#[test]
+fn pooled_shares_are_those_of_integrating() {
+    let (bandit, seen) = even(BanditParams::default(), 50, |arm, n| f64::from(u8::from((n * 7 + arm as i64) % 4 == 0)));
+    let arms = seen.map(|of| (of.len() as f64, of.iter().map(|r| r.1).sum::<f64>()));
+    let prior = Prior::default();
+    let mut cases = Vec::new();
+    for strength in STRENGTHS {
+        let mean = usual(prior, strength, &arms);
+        // Zeroth to second moment of likelihood x density, over that of the density.
+        let moments = |n: f64, r: f64| {
+            let mut sums = [0.0; 4];
+            for step in 0..200_000 {
+                let p = (f64::from(step) + 0.5) / 200_000.0;
+                let density = ((strength * mean - 1.0) * p.ln() + (strength * (1.0 - mean) - 1.0) * (-p).ln_1p()).exp();
+                let likely = density * p.powf(r) * (1.0 - p).powf(n - r);
+                sums[0] += likely;
+                sums[1] += likely * p;
+                sums[2] += likely * p * p;
+                sums[3] += density;
+            }
+            sums
+        };
+        let of: Vec<[f64; 4]> = arms.iter().map(|(n, r)| moments(*n, *r)).collect();
+        cases.push((of.iter().map(|m| m[0] / m[3]).product::<f64>(), of));
+    }
+    let total: f64 = cases.iter().map(|(likely, _)| likely).sum();
+    for (arm, (mean, error)) in bandit.beliefs(&ContentContext::default(), secs(50)).into_iter().enumerate() {
+        let moment = |k: usize| cases.iter().map(|(likely, of)| likely / total * of[arm][k] / of[arm][0]).sum::<f64>();
+        assert_relative_eq!(mean, moment(1), max_relative = 1e-6);
+        assert_relative_eq!(error, (moment(2) - moment(1).powi(2)).sqrt(), max_relative = 1e-5);
+    }
+}
+
+/// Solves `a x = b` by elimination and tells the logarithm of the determinant: small, symmetric, positive.
+fn solved(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> (Vec<f64>, f64) {
+    let n = b.len();
+    let mut log = 0.0;
+    for k in 0..n {
+        log += a[k][k].ln();
+        for i in (0..n).filter(|i| *i != k) {
+            let f = a[i][k] / a[k][k];
+            for j in 0..n {
+                let v = a[k][j];
+                a[i][j] -= f * v;
+            }
+            b[i] -= f * b[k];
+        }
+    }
+    ((0..n).map(|k| b[k] / a[k][k]).collect(), log)
+}
+
+/// The slow twin of pooled linear beliefs: the same model seen from the observations, whose covariance is written down.
+#[test]
+fn pooled_rewards_are_those_of_the_observations() {
+    for (features, ridges) in [(vec![], vec![1.0]), (vec!["vip".to_owned()], vec![16.0, 128.0, 1e6])] {
+        let policy = if features.is_empty() {
+            Policy::ThompsonNormal { deviation: 3.0 }
+        } else {
+            Policy::LinThompson { noise: 3.0 }
+        };
+        let dim = 1 + features.len();
+        let prior = Prior { mean: 1.0, weight: 2.0 };
+        let features = Features { segments: features, ..Features::default() };
+        let params = BanditParams { policy, prior, features, ..BanditParams::default() };
+        let (bandit, seen) =
+            even(params, 40, |arm, n| arm as f64 - 2.0 + (n % 5) as f64 * if n % 3 == 0 { 3.0 } else { 1.0 });
+        let arms = seen.clone().map(|of| (of.len() as f64, of.iter().map(|r| r.1).sum::<f64>()));
+        let within: f64 =
+            seen.iter().zip(arms).map(|(of, (n, r))| of.iter().map(|y| (y.1 - r / n).powi(2)).sum::<f64>()).sum();
+        let noise = (prior.weight * 9.0 + within) / (prior.weight + arms.iter().map(|a| a.0).sum::<f64>());
+        let x = |vip: bool| {
+            if dim == 1 { vec![1.0] } else { vec![1.0, f64::from(u8::from(vip))] }
+        };
+        let mut cases = Vec::new();
+        for strength in STRENGTHS {
+            for ridge in &ridges {
+                let mean = usual(prior, strength, &arms);
+                let held = |i: usize| if i == 0 { strength } else { *ridge };
+                let between = |v: &[f64], w: &[f64]| (0..dim).map(|i| v[i] * w[i] * noise / held(i)).sum::<f64>();
+                let here = x(true);
+                let mut log = 0.0;
+                let laws: Vec<(f64, f64)> = seen
+                    .iter()
+                    .map(|of| {
+                        let rows: Vec<Vec<f64>> = of.iter().map(|(vip, _)| x(*vip)).collect();
+                        let covariance: Vec<Vec<f64>> = (0..rows.len())
+                            .map(|i| {
+                                (0..rows.len())
+                                    .map(|j| between(&rows[i], &rows[j]) + if i == j { noise } else { 0.0 })
+                                    .collect()
+                            })
+                            .collect();
+                        let off: Vec<f64> = of.iter().map(|(_, y)| y - mean).collect();
+                        let (weights, ln_det) = solved(covariance.clone(), off.clone());
+                        log -= 0.5 * (ln_det + off.iter().zip(&weights).map(|(a, b)| a * b).sum::<f64>());
+                        let toward: Vec<f64> = rows.iter().map(|row| between(row, &here)).collect();
+                        let (known, _) = solved(covariance, toward.clone());
+                        let variance =
+                            between(&here, &here) - toward.iter().zip(&known).map(|(a, b)| a * b).sum::<f64>();
+                        (mean + toward.iter().zip(&weights).map(|(a, b)| a * b).sum::<f64>(), variance)
+                    })
+                    .collect();
+                cases.push((log, laws));
+            }
+        }
+        let top = cases.iter().map(|c| c.0).fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = cases.iter().map(|c| (c.0 - top).exp()).sum();
+        let vip = ContentContext { segments: vec!["vip".into()], ..ContentContext::default() };
+        for (arm, (mean, error)) in bandit.beliefs(&vip, secs(40)).into_iter().enumerate() {
+            let mix = |of: &dyn Fn((f64, f64)) -> f64| {
+                cases.iter().map(|c| (c.0 - top).exp() / total * of(c.1[arm])).sum::<f64>()
+            };
+            let wanted = mix(&|(mean, _)| mean);
+            assert_relative_eq!(mean, wanted, max_relative = 1e-9);
+            assert_relative_eq!(error * error, mix(&|(own, v)| v + (own - wanted).powi(2)), max_relative = 1e-8);
+        }
+    }
+}
+
+#[test]
+fn nothing_seen_nothing_varying_and_losses_have_beliefs() {
+    let context = ContentContext::default();
+    for policy in POLICIES {
+        let params = BanditParams { policy, features: features(), ..BanditParams::default() };
+        // No data: all arms are equal, and believed to be what the prior says.
+        let fresh = bandit(params.clone(), &["a", "b", "c"]);
+        for (_, chance) in fresh.propensities(&context, secs(0), None).unwrap() {
+            assert_relative_eq!(chance, 1.0 / 3.0, max_relative = 1e-9);
+        }
+        assert!(
+            fresh.beliefs(&context, secs(0)).iter().all(|(mean, error)| (mean - 0.5).abs() < 1e-9 && *error >= 0.0)
+        );
+        // Zero variance: every reward the same, for 300 choices; nothing is NaN, nothing is chosen by rounding.
+        for reward in [0.0, 1.0] {
+            let (same, _) = even(params.clone(), 300, |_, _| reward);
+            let beliefs = same.beliefs(&context, secs(300));
+            assert!(beliefs.iter().all(|(mean, error)| mean.is_finite() && error.is_finite()), "{beliefs:?}");
+            assert!(beliefs.iter().all(|(mean, _)| (mean - reward).abs() < 0.05), "{policy:?}: {beliefs:?}");
+        }
+        if policy == Policy::ThompsonBeta {
+            continue;
+        }
+        // Negative revenue: the arm that loses money is left.
+        let (losing, _) = even(params, 300, |arm, n| if arm == 1 { -40.0 } else { (n % 3) as f64 });
+        let beliefs = losing.beliefs(&context, secs(300));
+        assert!(beliefs[1].0 < -20.0 && beliefs[0].0 > beliefs[1].0, "{policy:?}: {beliefs:?}");
+    }
+}
+
+/// An arm that comes mid-flight starts at what is usual in its slot; one with a prior of its own starts there.
+#[test]
+fn new_arms_start_from_the_slot() {
+    for policy in [Policy::ThompsonBeta, Policy::ThompsonNormal { deviation: 0.5 }, Policy::LinThompson { noise: 0.5 }]
+    {
+        let params = BanditParams { policy, ..BanditParams::default() };
+        let (mut bandit, _) = even(params, 900, |_, n| f64::from(u8::from(n % 10 == 0)));
+        let own = Arm { prior: Some(Prior { mean: 0.7, weight: 10.0 }), ..Arm::new("own") };
+        bandit.set_arms(arms(&["0", "1", "2", "new"]).into_iter().chain([own]).collect()).unwrap();
+        let beliefs = bandit.beliefs(&ContentContext::default(), secs(900));
+        assert!((beliefs[3].0 - 0.1).abs() < 0.01, "{policy:?}: {beliefs:?}");
+        assert!(beliefs[3].1 > 1.5 * beliefs[0].1, "less sure than of what was shown: {beliefs:?}");
+        assert_relative_eq!(beliefs[4].0, 0.7, max_relative = 1e-9);
+    }
+}
+
 #[test]
 fn beliefs_worked_by_hand() {
     let one = |policy, prior| {
         let features = Features { segments: vec!["vip".into()], ..Features::default() };
-        let params = BanditParams { policy, prior, features, explore: 0.0, ..BanditParams::default() };
+        let params =
+            BanditParams { policy, prior, features, explore: 0.0, pool: Pool::Apart, ..BanditParams::default() };
         let mut bandit = bandit(params, &["a"]);
         let vip = ContentContext { segments: vec!["vip".into()], ..ContentContext::default() };
         for (n, reward) in [(0, 1.0), (1, 0.5), (2, 0.0)] {
@@ -398,7 +616,9 @@ fn exchanged_pages_are_nearly_the_best() {
 fn worth(slots: &[Slot], order: &[usize], modules: &[Module], chosen: &[Option<usize>]) -> f64 {
     let (mut shown, mut topics, mut total) = (BTreeSet::new(), BTreeMap::new(), 0.0);
     for (slot, module) in order.iter().zip(chosen) {
-        let Some(module) = module.map(|m| &modules[m]) else { continue };
+        let Some(module) = module.map(|m| &modules[m]) else {
+            continue;
+        };
         let value = match &module.body {
             Body::Banner(value) => *value,
             Body::Rail { items, show, least } => {
@@ -585,14 +805,17 @@ fn recipes_and_evidence_that_do_not_fit_are_refused() {
     let base = BanditParams::default;
     assert_eq!(refused(BanditParams { policy: Policy::EpsilonGreedy { epsilon: 1.5 }, ..base() }), "policy.epsilon");
     assert_eq!(refused(BanditParams { policy: Policy::LinThompson { noise: 0.0 }, ..base() }), "policy.noise");
+    let endless = Policy::LinUcb { width: 1.0, noise: f64::INFINITY };
+    assert_eq!(refused(BanditParams { policy: endless, ..base() }), "policy.noise");
+    assert_eq!(refused(BanditParams { spread: 0.0, ..base() }), "spread");
     assert_eq!(refused(BanditParams { prior: Prior { mean: 1.0, weight: 1.0 }, ..base() }), "prior.mean");
     assert_eq!(refused(BanditParams { prior: Prior { mean: 0.5, weight: f64::NAN }, ..base() }), "prior.weight");
     assert_eq!(refused(BanditParams { explore: -0.1, ..base() }), "explore");
     assert_eq!(refused(BanditParams { half_life: Some(Span::ZERO), ..base() }), "half_life");
     let twice = Features { devices: vec!["x".into(), "x".into()], ..Features::default() };
     assert_eq!(refused(BanditParams { features: twice, ..base() }), "devices");
-    let linear = taught(Policy::LinUcb { width: 1.0 }, 1, 10);
-    let other = BanditParams { policy: Policy::LinUcb { width: 1.0 }, ..base() }.check().unwrap();
+    let linear = taught(Policy::LinUcb { width: 1.5, noise: 0.5 }, 1, 10);
+    let other = BanditParams { policy: Policy::LinUcb { width: 1.5, noise: 0.5 }, ..base() }.check().unwrap();
     let made = Bandit::new(other, arms(&["a"]), "p", linear.evidence().clone());
     assert!(matches!(made, Err(BanditError::Features { expected: 1, .. })));
     let nameless = Bandit::new(base().check().unwrap(), arms(&["a"]), "", Evidence::default());

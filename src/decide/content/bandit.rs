@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::apart;
 use super::context::{ContentContext, Eligible};
 use super::evidence::{Add, ArmEvidence, Evidence, Open};
 use super::fatigue::Fatigue;
-use super::params::{BanditParams, Policy, Prior};
+use super::params::{BanditParams, Policy, Pool, Prior};
+use super::pooled;
 use super::standing::{Law, best_chances, greedy};
-use crate::kernel::cholesky64;
 use crate::kernel::rng::SplitMix64;
 use crate::{Checked, ParamError, Span, Timestamp};
 
@@ -150,7 +151,8 @@ pub enum BanditError {
 /// when it comes, with the age of the choice.
 ///
 /// Cost of a choice: the arms' sums over processes, and what the policy needs: `O(arms)` for epsilon-greedy,
-/// `O(arms² × 60)` for Thompson, and `O(arms × features³ / 6)` on top for the linear ones.
+/// `O(arms² × 60)` for Thompson, and `O(arms × features³ / 6)` on top for the linear ones, nine times that where arms are
+/// [pooled](Pool).
 ///
 /// # Example
 /// ```
@@ -271,26 +273,20 @@ impl Bandit {
         if among.is_empty() {
             return Err(BanditError::NoneEligible { arms: self.arms.len() });
         }
-        let x = if self.params.policy.is_linear() { self.params.features.of(context) } else { Vec::new() };
-        let half_life = self.params.half_life;
-        let seen: Vec<ArmEvidence> = among.iter().map(|(_, arm)| self.evidence.of(&arm.id, now, half_life)).collect();
-        let laws = among
-            .iter()
-            .zip(&seen)
-            .map(|((_, arm), seen)| law(self.params.policy, arm.prior.unwrap_or(self.params.prior), seen, &x));
-        let laws: Vec<Law> = laws.collect();
+        let (seen, laws) = self.laws(context, now);
+        let seen: Vec<&ArmEvidence> = among.iter().filter_map(|(place, _)| seen.get(*place)).collect();
+        let laws: Vec<Law> = among.iter().filter_map(|(place, _)| laws.get(*place).copied()).collect();
         let n = among.len() as f64;
         let mut chances = match self.params.policy {
-            Policy::ThompsonBeta | Policy::ThompsonNormal { .. } | Policy::LinThompson { .. } => best_chances(&laws),
+            Policy::ThompsonBeta | Policy::ThompsonNormal { .. } | Policy::LinThompson { .. } => {
+                best_chances(&laws.iter().map(|law| law.spread(self.params.spread)).collect::<Vec<_>>())
+            }
             Policy::EpsilonGreedy { epsilon } => {
                 let best = greedy(&laws.iter().map(|law| law.mean()).collect::<Vec<_>>());
                 best.into_iter().map(|chance| epsilon / n + (1.0 - epsilon) * chance).collect()
             }
-            Policy::LinUcb { width } => {
-                let bound = |law: &Law| match *law {
-                    Law::Normal { mean, error } => mean + width * error,
-                    law @ Law::Beta { .. } => law.mean(),
-                };
+            Policy::LinUcb { width, .. } => {
+                let bound = |law: &Law| law.mean() + width * law.error();
                 greedy(&laws.iter().map(bound).collect::<Vec<_>>())
             }
         };
@@ -381,18 +377,33 @@ impl Bandit {
     /// What is believed of each arm in this context: its expected reward and the standard error of it.
     #[must_use]
     pub fn beliefs(&self, context: &ContentContext, now: Timestamp) -> Vec<(f64, f64)> {
-        let x = if self.params.policy.is_linear() { self.params.features.of(context) } else { Vec::new() };
-        let believed = self.arms.iter().map(|arm| {
-            let seen = self.evidence.of(&arm.id, now, self.params.half_life);
-            match law(self.params.policy, arm.prior.unwrap_or(self.params.prior), &seen, &x) {
-                Law::Normal { mean, error } => (mean, error),
-                law @ Law::Beta { successes, failures } => {
-                    let mean = law.mean();
-                    (mean, (mean * (1.0 - mean) / (successes + failures + 1.0)).sqrt())
-                }
+        self.laws(context, now).1.iter().map(|law| (law.mean(), law.error())).collect()
+    }
+
+    /// What was seen of each arm, and what is believed of it here.
+    fn laws(&self, context: &ContentContext, now: Timestamp) -> (Vec<ArmEvidence>, Vec<Law>) {
+        let BanditParams { policy, pool, half_life, prior, .. } = *self.params;
+        let x = if policy.is_linear() { self.params.features.of(context) } else { Vec::new() };
+        let seen: Vec<ArmEvidence> = self.arms.iter().map(|arm| self.evidence.of(&arm.id, now, half_life)).collect();
+        let alone = |(arm, seen): (&Arm, &ArmEvidence)| apart::law(policy, arm.prior.unwrap_or(prior), seen, &x);
+        let mut laws: Vec<Law> = self.arms.iter().zip(&seen).map(alone).collect();
+        if pool == Pool::Apart || matches!(policy, Policy::EpsilonGreedy { .. }) {
+            return (seen, laws);
+        }
+        // An arm with a prior of its own is no arm like the others: it neither gives nor takes.
+        let together = |arm: &Arm| arm.prior.is_none();
+        let common: Vec<&ArmEvidence> =
+            self.arms.iter().zip(&seen).filter_map(|(arm, seen)| together(arm).then_some(seen)).collect();
+        let believed = match policy {
+            Policy::EpsilonGreedy { .. } | Policy::ThompsonBeta => pooled::shares_of(prior, &common),
+            Policy::ThompsonNormal { deviation } => pooled::rewards_of(prior, deviation, &common, &[1.0]),
+            Policy::LinUcb { noise, .. } | Policy::LinThompson { noise } => {
+                pooled::rewards_of(prior, noise, &common, &x)
             }
-        });
-        believed.collect()
+        };
+        let own = self.arms.iter().zip(&mut laws).filter_map(|(arm, law)| together(arm).then_some(law));
+        own.zip(believed).for_each(|(law, believed)| *law = believed);
+        (seen, laws)
     }
 }
 
@@ -402,48 +413,4 @@ fn settle(evidence: &mut Evidence, process: &str, now: Timestamp, wait: Span) {
     while part.open.first_key_value().is_some_and(|(_, open)| now.since(open.at) > wait) {
         part.open.pop_first();
     }
-}
-
-/// What is believed of an arm, given the prior and what was seen.
-fn law(policy: Policy, prior: Prior, seen: &ArmEvidence, x: &[f64]) -> Law {
-    let Prior { mean, weight } = prior;
-    let n = weight + seen.weight;
-    let average = (weight * mean + seen.reward) / n;
-    match policy {
-        Policy::EpsilonGreedy { .. } => Law::Normal { mean: average, error: 0.0 },
-        Policy::ThompsonBeta => Law::Beta {
-            successes: (weight * mean + seen.reward).max(1e-6),
-            failures: (weight * (1.0 - mean) + seen.weight - seen.reward).max(1e-6),
-        },
-        Policy::ThompsonNormal { deviation } => {
-            let within = if seen.weight > 0.0 { seen.square - seen.reward * seen.reward / seen.weight } else { 0.0 };
-            let variance = (weight * deviation * deviation + within.max(0.0)) / n;
-            Law::Normal { mean: average, error: (variance / n).sqrt() }
-        }
-        Policy::LinUcb { .. } => linear(prior, seen, x, 1.0),
-        Policy::LinThompson { noise } => linear(prior, seen, x, noise),
-    }
-}
-
-/// Ridge regression towards `mean` everywhere: expectation and `noise × sqrt(xᵀ A⁻¹ x)`.
-fn linear(prior: Prior, seen: &ArmEvidence, x: &[f64], noise: f64) -> Law {
-    let dim = x.len();
-    let mut a = vec![0.0; dim * dim];
-    let mut sums = seen.gram.iter();
-    for (i, row) in a.chunks_exact_mut(dim.max(1)).enumerate() {
-        row.iter_mut().skip(i).zip(&mut sums).for_each(|(a, sum)| *a = *sum);
-        row.iter_mut().skip(i).take(1).for_each(|a| *a += prior.weight);
-    }
-    let mut b = seen.moment.clone();
-    b.resize(dim, 0.0);
-    b.iter_mut().take(1).for_each(|b| *b += prior.weight * prior.mean);
-    let mut y = x.to_vec();
-    if cholesky64::factor(&mut a, dim).is_err() {
-        // Not reached: the ridge is at least .001. The prior is what is left to say.
-        return Law::Normal { mean: prior.mean, error: noise };
-    }
-    cholesky64::forward(&a, dim, &mut y);
-    cholesky64::forward(&a, dim, &mut b);
-    let dot = |v: &[f64], w: &[f64]| v.iter().zip(w).map(|(v, w)| v * w).sum::<f64>();
-    Law::Normal { mean: dot(&y, &b), error: noise * dot(&y, &y).sqrt() }
 }

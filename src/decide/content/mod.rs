@@ -14,12 +14,14 @@
 //! which is what [`Ranker`](crate::Ranker)s do; or when one answer is needed with a stated error, which is an
 //! [experiment](crate::experiment).
 
+mod apart;
 mod bandit;
 mod context;
 mod evidence;
 mod fatigue;
 mod page;
 mod params;
+mod pooled;
 mod standing;
 
 pub use bandit::{Arm, Bandit, BanditError, Choice, ChoiceId, ContentRequest, Rewarded};
@@ -27,4 +29,4 @@ pub use context::{ContentContext, Eligible, Features, HourFeature};
 pub use evidence::{ArmEvidence, Evidence};
 pub use fatigue::{Fatigue, FatigueParams};
 pub use page::{Body, Filled, Module, Page, PageError, PageParams, Slot, plan_page};
-pub use params::{BanditParams, Policy, Prior};
+pub use params::{BanditParams, Policy, Pool, Prior};

@@ -12,6 +12,8 @@
 //! of one exponential each. The alternative, counting seeded draws, needs a thousand draws of every arm for an error of
 //! 0.016 and gives arms that never won a propensity of 0.
 
+use super::pooled::beta_of;
+
 /// What is believed of an arm's mean reward.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Law {
@@ -27,6 +29,29 @@ impl Law {
         match self {
             Self::Beta { successes, failures } => successes / (successes + failures),
             Self::Normal { mean, .. } => mean,
+        }
+    }
+
+    /// The standard deviation of that.
+    pub(super) fn error(self) -> f64 {
+        match self {
+            Self::Beta { successes, failures } => {
+                let mean = self.mean();
+                (mean * (1.0 - mean) / (successes + failures + 1.0)).sqrt()
+            }
+            Self::Normal { error, .. } => error,
+        }
+    }
+
+    /// The law of the same mean with an error `factor` times as large (for shares as far as there is room).
+    pub(super) fn spread(self, factor: f64) -> Self {
+        match self {
+            _ if (factor - 1.0).abs() < 1e-12 => self,
+            Self::Beta { .. } => {
+                let error = self.error() * factor;
+                beta_of(self.mean(), error * error)
+            }
+            Self::Normal { mean, error } => Self::Normal { mean, error: error * factor },
         }
     }
 

@@ -165,7 +165,7 @@ pub use scorer::{
     BlendedError, Bpr, BprParams, BuyAgain, BuyAgainParams, Candidates, Clock, CoOccurrence, CoOccurrenceParams,
     Compare, Confidence, ContentSimilarity, ContentSimilarityParams, Context, Count, CrossOccurrence,
     CrossOccurrenceParams, CurrentItem, DynFit, Embedding, EmbeddingParams, EmbeddingRecipe, Explanation, Fit,
-    FitError, Focus, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, GfCf, GfCfParams, GraphWalk,
+    FitError, Focus, Forest, FrequentlyBoughtTogether, FrequentlyBoughtTogetherParams, GfCf, GfCfParams, GraphWalk,
     GraphWalkParams, HistoryView, Hybrid, HybridParams, Indicator, ItemKnn, ItemKnnParams, KindFactors, LinearModel,
     ListScale, NextClick, Others, Own, PairCounts, PairDecay, PairOrder, PairUnit, PairWeight, PartScale, PartShare,
     PathStep, PersonalFrequency, PersonalFrequencyParams, PlaceWeight, PopularIn, PopularInParams, Popularity,
@@ -173,8 +173,8 @@ pub use scorer::{
     Recent, RecentParams, Repeats, Retain, Retrieval, Rules, Sampling, Scaling, Scored, Scorer, Scores, SearchScore,
     SequentialRulesParams, SessionKnn, SessionKnnParams, Sign, Similarity, SlimParams, Solver, SparseEaseParams,
     StepDecay, StepWeight, Strength, TifuKnn, TifuKnnParams, Together, Touch, TrainingSet, Transition,
-    TransitionParams, Trending, TrendingParams, UpCf, UpCfParams, UserKnn, UserKnnParams, VectorError, Vectors,
-    VoteDecay, Workspace,
+    TransitionParams, TreeBlend, TreeBlendError, Trending, TrendingParams, UpCf, UpCfParams, UserKnn, UserKnnParams,
+    VectorError, Vectors, VoteDecay, Workspace,
 };
 #[cfg(feature = "linalg")]
 pub use scorer::{EaseParams, Keep};

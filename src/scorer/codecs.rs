@@ -12,7 +12,7 @@ use super::{
     ContentSimilarity, ContentSimilarityParams, CrossOccurrence, Embedding, EmbeddingParams, Focus,
     FrequentlyBoughtTogether, GfCf, GraphWalk, Hybrid, HybridParams, ItemKnn, LinearModel, PersonalFrequency,
     PersonalFrequencyParams, PopularIn, PopularInParams, Popularity, PureSvd, Recent, RecentParams, Rules, Scorer,
-    SessionKnn, SessionKnnParams, TifuKnn, TifuKnnParams, Transition, Trending, UpCf, UpCfParams, UserKnn,
+    SessionKnn, SessionKnnParams, TifuKnn, TifuKnnParams, Transition, TreeBlend, Trending, UpCf, UpCfParams, UserKnn,
     UserKnnParams,
 };
 use crate::persist::{Loader, PersistError, Saver, portable_params};
@@ -182,7 +182,7 @@ macro_rules! plain {
         impl Default for Codecs {
             fn default() -> Self {
                 let plain = Self::none()$(.with::<$type>())*;
-                plain.with::<Blended>().with::<Focus>()
+                plain.with::<Blended>().with::<TreeBlend>().with::<Focus>()
             }
         }
     };

@@ -15,6 +15,7 @@
 //! | [`SessionKnn`] | what followed in sessions like this one? | with session or page | no | yes | events | sessions met + neighbours' clicks | refit |
 //! | [`SearchScore`] | what does the search engine say? | yes | yes | no | nothing | candidates log | nothing to do |
 //! | [`Blended`] | what do several scorers say together? | as its parts | as its parts | yes | nothing | twice its parts | fit its parts |
+//! | [`TreeBlend`] | the same, by learned trees | as its parts | as its parts | yes | see [`learn_trees`](crate::tune::learn::learn_trees) | twice its parts | fit its parts |
 //! | [`Focus`] | what does a scorer say to a part of the history? | as its scorer | as its scorer | as its scorer | nothing | as its scorer | fit its scorer |
 //! | [`PersonalFrequency`] | what do they buy again and again? | with session | no | yes | events | own events | exact |
 //! | [`BuyAgain`] | what is due again? | with session | no | yes | events | own events | exact |
@@ -75,6 +76,7 @@ pub mod spectral;
 mod tally;
 mod together;
 pub mod transition;
+pub mod tree_blend;
 pub mod trending;
 pub mod user_knn;
 mod vote;
@@ -140,6 +142,8 @@ pub use session::{NextClick, PlaceWeight, Rarity, SessionKnn, SessionKnnParams, 
 pub use spectral::{GfCf, GfCfParams, PureSvd, PureSvdParams};
 pub use together::{Proposing, Together};
 pub use transition::{Transition, TransitionParams};
+#[doc(inline)]
+pub use tree_blend::{Forest, TreeBlend, TreeBlendError};
 #[doc(inline)]
 pub use trending::{Trending, TrendingParams};
 #[doc(inline)]

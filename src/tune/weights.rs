@@ -37,7 +37,7 @@ impl Aim {
     }
 }
 
-/// The opinions of the parts of a blend on the candidates of a task's cases: 4 bytes a part and candidate.
+/// The opinions of the parts of a blend on the candidates of a task's cases: 5 bytes a part and candidate.
 #[derive(Clone, Debug)]
 pub struct Columns {
     parts: usize,
@@ -48,8 +48,10 @@ pub struct Columns {
 struct CaseColumns {
     /// Ascending, so that the place of a candidate breaks ties as its number does.
     targets: Vec<bool>,
-    /// One column after the other.
+    /// One column after the other; silence is 0 here.
     scores: Vec<f32>,
+    /// Where it is silence.
+    silent: Vec<bool>,
     n_targets: usize,
 }
 
@@ -81,15 +83,17 @@ impl Columns {
                 let mut set = ws.take_set(cx.shelf.n_items());
                 asked.iter().for_each(|&item| _ = set.insert(item));
                 let mut scores = Vec::with_capacity(asked.len() * parts.len());
+                let mut silent = Vec::with_capacity(asked.len() * parts.len());
                 let (mut values, mut because) = (vec![0.0; asked.len()], vec![0; asked.len()]);
                 for part in parts {
                     let mut out = Scores::new(&set, &mut values, &mut because);
                     part.score(cx, &mut out, ws);
                     scores.extend((0..asked.len()).map(|slot| out.get(slot).unwrap_or(0.0)));
+                    silent.extend((0..asked.len()).map(|slot| out.get(slot).is_none()));
                 }
                 ws.give_set(set);
                 let targets = asked.iter().map(|&item| case.is_target(item)).collect();
-                CaseColumns { targets, scores, n_targets: case.n_targets() }
+                CaseColumns { targets, scores, silent, n_targets: case.n_targets() }
             }))
         };
         let cases = run.threads.map_with(n, || (Vec::new(), Workspace::default()), of);
@@ -98,9 +102,10 @@ impl Columns {
         Ok(Self { parts: parts.len(), cases })
     }
 
-    /// Of each case: which candidates are targets, the scores (one column after the other), how many targets there are.
-    pub(super) fn each(&self) -> impl Iterator<Item = (&[bool], &[f32], usize)> {
-        self.cases.iter().map(|case| (&case.targets[..], &case.scores[..], case.n_targets))
+    /// Of each case: which candidates are targets, the scores and where they are silence (one column after the other), how
+    /// many targets there are.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&[bool], &[f32], &[bool], usize)> {
+        self.cases.iter().map(|case| (&case.targets[..], &case.scores[..], &case.silent[..], case.n_targets))
     }
 
     /// How many parts.

@@ -133,6 +133,26 @@ fn a_blend_of_blends_comes_back() {
     assert_eq!(written(&before), written(&after));
 }
 
+#[test]
+fn trees_come_back() {
+    let (data, catalog) = small_shop(4, 800);
+    let (data, catalog) = (Arc::new(data), Arc::new(catalog));
+    let shelf = Shelf::new(&data, Arc::clone(&catalog));
+    const LEAF: u32 = u32::MAX;
+    let forest = serde_json::json!({
+        "weights": [1.0, 0.1], "roots": [0, 3], "features": [0, LEAF, LEAF, 1, LEAF, LEAF],
+        "thresholds": [0.4, 0.0, 0.0, 2.0, 0.0, 0.0], "silent": [1, 0, 0, 0, 0, 0], "left": [1, 0, 0, 4, 0, 0],
+        "values": [0.01, -0.2, 0.6, 0.0, -0.07, 0.31],
+    });
+    let forest: Forest = serde_json::from_value(forest).unwrap();
+    let parts = vec![fit("vsknn", &data, &shelf), fit("popularity", &data, &shelf)];
+    let blend = TreeBlend::new("trees", parts, forest).unwrap().pool(31).unwrap();
+    let before = served(&data, &catalog, Arc::new(blend));
+    let after = read(&written(&before), |ranker| ranker).unwrap();
+    same(&before, &after, "trees");
+    assert_eq!(written(&before), written(&after));
+}
+
 proptest! {
     #![proptest_config(config())]
 

@@ -68,7 +68,7 @@ fn normalised(weights: Vec<f64>) -> Option<Vec<f64>> {
 }
 
 /// The sum of `of` over all lists, in a fixed order.
-fn summed(
+pub(super) fn summed(
     lists: &JudgedLists,
     run: &Run<'_>,
     width: usize,
@@ -94,27 +94,48 @@ fn score(features: &[f32], weights: &[f64]) -> f64 {
 fn mean_ndcg(params: &LearnParams, lists: &JudgedLists, weights: &[f64], run: &Run<'_>) -> f64 {
     let parts = lists.parts;
     let of = |list: &Judged, sum: &mut [f64]| {
-        // Divided by its own best, a list forgets how much its clicks count: given back here.
-        let gained = list.gains.iter().filter(|gain| **gain > 0.0);
-        let weight = gained.clone().map(|gain| f64::from(*gain)).sum::<f64>() / gained.count().max(1) as f64;
-        sum[0] += weight * ndcg(list, parts, weights, params.k as usize);
-        sum[1] += weight;
+        let scores = list.features.chunks_exact(parts).map(|x| score(x, weights));
+        sum[0] += list.weight() * ndcg(list, scores, params.k as usize);
+        sum[1] += list.weight();
     };
     let sums = summed(lists, run, 2, of);
     sums[0] / sums[1].max(f64::MIN_POSITIVE)
 }
 
-/// Linear gains; equal scores stand in the order of the list.
-fn ndcg(list: &Judged, parts: usize, weights: &[f64], k: usize) -> f64 {
-    let discount = |place: usize| 1.0 / ((place + 2) as f64).log2();
-    let mut order: Vec<(f64, usize)> = list.features.chunks_exact(parts).map(|x| score(x, weights)).zip(0..).collect();
+/// What a gain on this place, from 0 on, counts.
+pub(super) fn discount(place: usize) -> f64 {
+    1.0 / ((place + 2) as f64).log2()
+}
+
+impl Judged {
+    /// Divided by its own best, a list forgets how much its clicks count: given back by this.
+    pub(super) fn weight(&self) -> f64 {
+        let gained = self.gains.iter().filter(|gain| **gain > 0.0);
+        gained.clone().map(|gain| f64::from(*gain)).sum::<f64>() / gained.count().max(1) as f64
+    }
+
+    /// The most that `k` places can gain.
+    pub(super) fn ideal(&self, k: usize) -> f64 {
+        let mut best: Vec<f32> = self.gains.clone();
+        best.extend(std::iter::repeat_n(1.0, self.missed.min(k)));
+        best.sort_unstable_by(|a, b| b.total_cmp(a));
+        best.iter().take(k).enumerate().map(|(place, gain)| f64::from(*gain) * discount(place)).sum()
+    }
+}
+
+/// The places by these scores, best first; equal scores stand in the order of the list.
+pub(super) fn ordered(scores: impl Iterator<Item = f64>) -> Vec<(f64, usize)> {
+    let mut order: Vec<(f64, usize)> = scores.zip(0..).collect();
     order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    order
+}
+
+/// Linear gains.
+pub(super) fn ndcg(list: &Judged, scores: impl Iterator<Item = f64>, k: usize) -> f64 {
     let gain = |slot: usize| f64::from(list.gains[slot]);
+    let order = ordered(scores);
     let reached: f64 = order.iter().take(k).enumerate().map(|(place, (_, slot))| gain(*slot) * discount(place)).sum();
-    let mut best: Vec<f32> = list.gains.clone();
-    best.extend(std::iter::repeat_n(1.0, list.missed.min(k)));
-    best.sort_unstable_by(|a, b| b.total_cmp(a));
-    let ideal: f64 = best.iter().take(k).enumerate().map(|(place, gain)| f64::from(*gain) * discount(place)).sum();
+    let ideal = list.ideal(k);
     if ideal > 0.0 { reached / ideal } else { 0.0 }
 }
 
@@ -221,7 +242,7 @@ fn softplus(x: f64) -> (f64, f64) {
     (x.max(0.0) + (-x.abs()).exp().ln_1p(), slope)
 }
 
-fn pairwise(list: &Judged, parts: usize, at: &[f64], sums: &mut [f64]) {
+pub(super) fn pairwise(list: &Judged, parts: usize, at: &[f64], sums: &mut [f64]) {
     let rows: Vec<&[f32]> = list.features.chunks_exact(parts).collect();
     let scores: Vec<f64> = rows.iter().map(|x| score(x, &at[..parts])).collect();
     let gained: f64 = list.gains.iter().map(|gain| f64::from(*gain)).sum();

@@ -41,10 +41,26 @@ pub struct LoggedItem {
     pub item: String,
     /// The place it was shown on, from 0 on, over all pages.
     pub place: u32,
-    /// What each scorer of the blend said: normalised, without its weight.
+    /// What each scorer of the blend said: normalised, without its weight. What is no finite number (in text: null) is
+    /// silence, which counts 0 in a sum of weights, and has a direction of its own in trees.
+    #[serde(with = "opinions")]
     pub parts: Vec<f32>,
     /// What came of it: 0 for nothing, 1 for a click, more for what is worth more.
     pub gain: f32,
+}
+
+/// JSON has no NaN.
+mod opinions {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(parts: &[f32], to: S) -> Result<S::Ok, S::Error> {
+        parts.iter().map(|x| x.is_finite().then_some(*x)).collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<f32>, D::Error> {
+        let parts = Vec::<Option<f32>>::deserialize(from)?;
+        Ok(parts.into_iter().map(|x| x.unwrap_or(f32::NAN)).collect())
+    }
 }
 
 impl LoggedList {
@@ -76,7 +92,7 @@ impl LoggedList {
 }
 
 /// Lists ready to learn from: for each item the parts, and what it gained, weighed. Lists in which nothing was gained teach
-/// nothing and are left out. 4 bytes a part and item.
+/// nothing and are left out. 5 bytes a part and item.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JudgedLists {
     pub(super) parts: usize,
@@ -86,7 +102,9 @@ pub struct JudgedLists {
 /// One list: an item after the other.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Judged {
+    /// Silence is 0 here.
     pub(super) features: Vec<f32>,
+    pub(super) silent: Vec<bool>,
     pub(super) gains: Vec<f32>,
     /// What the best list could have gained beyond these items: held-out targets nobody proposed.
     pub(super) missed: usize,
@@ -94,7 +112,7 @@ pub(super) struct Judged {
 
 impl JudgedLists {
     /// From lists that were shown, each gain over the propensity of its place, at most `clip`. Parts beyond those of the
-    /// first item, numbers that are not finite and gains below 0 count as 0.
+    /// first item are left out; those that are missing or no finite numbers are silence; gains below 0 or not finite are 0.
     #[must_use]
     pub fn from_log<'l>(
         lists: impl IntoIterator<Item = &'l LoggedList>,
@@ -108,8 +126,9 @@ impl JudgedLists {
             }
             let mut judged = Judged::default();
             for item in &list.items {
-                let part = |p: usize| item.parts.get(p).copied().filter(|x| x.is_finite()).unwrap_or(0.0);
-                judged.features.extend((0..all.parts).map(part));
+                let part = |p: usize| item.parts.get(p).copied().filter(|x| x.is_finite());
+                judged.features.extend((0..all.parts).map(|p| part(p).unwrap_or(0.0)));
+                judged.silent.extend((0..all.parts).map(|p| part(p).is_none()));
                 let gain = if item.gain > 0.0 && item.gain.is_finite() { f64::from(item.gain) } else { 0.0 };
                 judged.gains.push((gain / propensities.at(item.place as usize)).min(clip.max(0.0)) as f32);
             }
@@ -123,18 +142,34 @@ impl JudgedLists {
     #[must_use]
     pub fn from_columns(columns: &Columns) -> Self {
         let mut all = Self { parts: columns.parts(), lists: Vec::new() };
-        for (targets, scores, n_targets) in columns.each() {
+        for (targets, scores, silent, n_targets) in columns.each() {
             let n = targets.len();
             let row = |slot: usize| (0..all.parts).map(move |part| scores[part * n + slot]);
+            let silence = |slot: usize| (0..all.parts).map(move |part| silent[part * n + slot]);
             let found = targets.iter().filter(|target| **target).count();
             let judged = Judged {
                 features: (0..n).flat_map(row).collect(),
+                silent: (0..n).flat_map(silence).collect(),
                 gains: targets.iter().map(|&target| f32::from(u8::from(target))).collect(),
                 missed: n_targets.saturating_sub(found),
             };
             all.push(judged);
         }
         all
+    }
+
+    /// All of these, in their order: say, of several months. `None` when they are not of one blend; empty ones do not matter.
+    #[must_use]
+    pub fn joined(of: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut all = Self::default();
+        for lists in of.into_iter().filter(|lists| !lists.is_empty()) {
+            if !all.is_empty() && all.parts != lists.parts {
+                return None;
+            }
+            all.parts = lists.parts;
+            all.lists.extend(lists.lists);
+        }
+        Some(all)
     }
 
     fn push(&mut self, judged: Judged) {

@@ -16,17 +16,21 @@
 //! It lives beside the search over weights and not in `rank/`, as it learns from evaluation tasks: `rank` knows nothing of
 //! `evaluate`. Weights are at least 0, as a ranker wants them: a part that only harms gets 0 and should be left out.
 //!
-//! **Trees.** A blend of weights explains itself; gradient-boosted trees (LambdaMART) do not, and their parts do not sum to
-//! the score (law 6). Looked at on 2026-11-22, none fits as an optional feature: `gbdt` 0.1.3 (Apache-2.0; squared,
-//! logistic and absolute loss, no ranking objective), `forust-ml` 0.8.0 (squared and logistic loss), `perpetual` 3.0.0-rc.2
-//! (Apache-2.0, a release candidate), `lightgbm3` 1.0.11 (MIT, has LambdaRank, but builds LightGBM's C++ with CMake).
+//! **Trees.** Where a weight each is not enough, [`learn_trees`] grows gradient-boosted trees over the same lists, for a
+//! [`TreeBlend`](crate::TreeBlend).
 
 mod fit;
+mod gradient;
+mod grow;
 mod lists;
 mod params;
 mod propensity;
+mod trees;
+mod trees_params;
 
 pub use fit::{Learned, learn};
 pub use lists::{JudgedLists, LoggedItem, LoggedList};
 pub use params::{LearnParams, Method};
 pub use propensity::{Propensities, PropensityError, Swapped};
+pub use trees::{LearnedTrees, TreesError, learn_trees};
+pub use trees_params::{Shape, TreesParams};

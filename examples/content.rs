@@ -2,7 +2,7 @@
 //! page planned as a whole.
 //!
 //! ```sh
-//! cargo run --release --example content [visits, 10000 unless said] [shops, 50 unless said]
+//! cargo run --release --example content [visits, 4000 unless said] [shops, 50 unless said]
 //! ```
 //!
 //! Epsilon-greedy is tuned in hindsight: of four constants, and of four decays, the one that lost least in this very world.
@@ -147,7 +147,7 @@ fn contenders(world: World, visits: u32) -> Vec<(&'static str, Vec<Plan>)> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let number = |at: usize, usual: u32| std::env::args().nth(at).map_or(Ok(usual), |n| n.parse::<u32>());
-    let (visits, shops) = (number(1, 10_000)?.max(100), number(2, 50)?.max(2));
+    let (visits, shops) = (number(1, 4_000)?.max(100), number(2, 50)?.max(2));
     for (number, (world, what)) in [
         (World::Still, "a world that stands still"),
         (World::Drifting, "another best banner every fifth of the time, evidence fading by half in a twentieth"),

@@ -6,7 +6,7 @@
 //! variance. Where the context says nothing, the stiff ridge takes over and a linear policy is one without context; where
 //! arms differ by far, they are hardly held.
 //!
-//! Measured 2026-11-22, clicks lost in 10,000 visits, flat prior, means ± standard errors (five banners of .04 to .08 for
+//! Measured 2026-11-22, clicks lost in 10,000 visits, flat prior, means ± standard errors of 20 to 60 shops (five banners of .04 to .08 for
 //! ever / another banner of .10 among .04 every 2,000 visits, half-life 500 / a banner of .10 for each segment among .03):
 //!
 //! | policy | apart | pooled, spread 1 | pooled, spread .5 |
@@ -15,6 +15,10 @@
 //! | Thompson, normal | | 72 ± 4 / 322 ± 3 | 52 ± 5 / 244 ± 4 |
 //! | linear Thompson | 119 ± 3 / 386 ± 2 / 113 ± 3 | 84 ± 5 / 337 ± 3 / 143 ± 3 | 47 ± 4 / 255 ± 4 / 89 ± 4 |
 //! | LinUCB, width .5 apart, 1.5 pooled | 90 / 364 / 68 | 46 ± 6 / 187 ± 4 / 79 ± 3 | |
+//!
+//! Epsilon-greedy that is told the usual rate, tuned in hindsight: 64 ± 3 / 272 ± 4 / 560 with its best constant epsilon,
+//! 50 ± 4 / 343 ± 5 with its best decay; with a flat prior, whose optimism explores, 52 ± 3 / 190 ± 6. Still arms that
+//! differ by a percent are a tie with those that know the world; in drift only the upper bounds beat the optimist.
 //!
 //! Five strengths and five ridges gave the same within the errors for three times the work.
 

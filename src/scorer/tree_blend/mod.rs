@@ -2,8 +2,9 @@
 //!
 //! **When:** where what one voice says depends on what another says ("popular counts for those of whom nothing else is
 //! known"), and there are thousands of judged lists to learn that from. **When not:** to start with: a
-//! [`Blended`](crate::Blended) of learned weights needs a tenth of the lists and says more simply why. Measured on 2026-11-22
-//! (Online Retail, README): trees won on the month they stopped on, and hardly on the next.
+//! [`Blended`](crate::Blended) of learned weights needs fewer lists and says more simply why. Measured on 2026-11-22 (Online
+//! Retail, five voices, 1,584 lists to learn from, 966 to stop by; `--example learn_blend`): NDCG@10 on the month they stopped
+//! by .3202 against .3194 of the weights they started from, on the next .3522 against .3518; grown from nothing .3476.
 //!
 //! A part may be any scorer, but its scores must mean the same from request to request: wrap each in a
 //! [`Blended`](crate::Blended) of one, which scales it by its own proposals. What is no opinion on an item, such as the

@@ -7,10 +7,11 @@ use crate::{ParamError, ParamSpec, Span, Validate, check_range};
 
 /// How arms are weighed.
 ///
-/// Which one: for clicks with up to some ten thousand visits, [`Policy::LinUcb`] loses least, with features that matter,
-/// with ones that do not, and without any; its choices are certain, so leave [`BanditParams::explore`] above 0 if the log is
-/// to be evaluated. Thompson sampling gives every arm a chance and needs no such share. Both learn what is usual in the slot
-/// ([`Pool`]); epsilon-greedy takes the prior as it is. `cargo run --release --example content` prints them all.
+/// Which one: where arms stay as they are, all but epsilon-greedy lose about the same in the first ten thousand visits; where
+/// they drift, or the context matters, [`Policy::LinUcb`] loses least, with features that matter and with ones that do not. Its
+/// choices are certain, so leave [`BanditParams::explore`] above 0 if the log is to be evaluated. Thompson sampling gives every
+/// arm a chance and needs no such share. Both learn what is usual in the slot ([`Pool`]); epsilon-greedy takes the prior as it
+/// is. `cargo run --release --example content` prints them all.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]

@@ -18,7 +18,7 @@
 //!
 //! Epsilon-greedy that is told the usual rate, tuned in hindsight: 64 ± 3 / 272 ± 4 / 560 with its best constant epsilon,
 //! 50 ± 4 / 343 ± 5 with its best decay; with a flat prior, whose optimism explores, 52 ± 3 / 190 ± 6. Still arms that
-//! differ by a percent are a tie with those that know the world; in drift only the upper bounds beat the optimist.
+//! differ by a percent are a tie with those that know the world; in drift the upper bounds are as good as the optimist.
 //!
 //! Five strengths and five ridges gave the same within the errors for three times the work.
 

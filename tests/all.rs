@@ -53,6 +53,7 @@ mod session;
 mod session_rules;
 mod source;
 mod spectral;
+mod spill;
 mod stall;
 mod testing;
 mod transition;

@@ -106,8 +106,7 @@ impl Asked {
     /// Without arguments few enough events for a second.
     fn parse() -> Result<Self, Box<dyn Error>> {
         use lexopt::prelude::*;
-        let mut asked =
-            Self { events: 50_000, budget: None, spill: std::env::temp_dir(), build: false, mapped: false };
+        let mut asked = Self { events: 50_000, budget: None, spill: std::env::temp_dir(), build: false, mapped: false };
         let mut args = lexopt::Parser::from_env();
         while let Some(arg) = args.next()? {
             match arg {
@@ -144,7 +143,8 @@ impl Stages {
         let start = Instant::now();
         let made = run()?;
         let seconds = start.elapsed().as_secs_f64();
-        let [peak, own] = ["VmHWM:", "RssAnon:"].map(|of| mib(of).map_or_else(|| "?".to_owned(), |mib| mib.to_string()));
+        let [peak, own] =
+            ["VmHWM:", "RssAnon:"].map(|of| mib(of).map_or_else(|| "?".to_owned(), |mib| mib.to_string()));
         println!("{stage:<22} {seconds:>10.3} {:>12.1} {peak:>12} {own:>12}", seconds * 1e9 / self.events as f64);
         Ok(made)
     }

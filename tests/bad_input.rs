@@ -459,7 +459,6 @@ fn models_of_no_factors_are_refused() {
     says(AlsParams { factors: 0, ..AlsParams::default() }.check(), &["factors = 0", "a whole number from 1"]);
     says(BprParams { factors: 0, ..BprParams::default() }.check(), &["factors = 0", "a whole number from 1"]);
     says(PureSvdParams { factors: 0, ..PureSvdParams::default() }.check(), &["factors = 0", "a whole number from 1"]);
-    says(GfCfParams { factors: 0, ..GfCfParams::default() }.check(), &["factors = 0", "a whole number from"]);
 }
 
 /// Cancelled before the first step: no model, whatever is fitted.

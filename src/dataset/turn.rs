@@ -145,11 +145,7 @@ fn deal<T: Copy + Default>(column: &[u32], values: &[T], shift: u32) -> Slab<T> 
 }
 
 /// Each entry written to its place as it comes.
-fn straight<T: Copy + Default>(
-    column: &[u32],
-    starts: &[u64],
-    payload: impl Fn(Range<usize>, &mut Vec<T>),
-) -> Vec<T> {
+fn straight<T: Copy + Default>(column: &[u32], starts: &[u64], payload: impl Fn(Range<usize>, &mut Vec<T>)) -> Vec<T> {
     const STEP: usize = 4096;
     let mut next = starts.to_vec();
     let mut out = vec![T::default(); column.len()];

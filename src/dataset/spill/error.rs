@@ -64,7 +64,9 @@ pub enum SpillError {
         budget: MemoryBudget,
     },
     /// The events of one shopper, which are looked at together, do not fit.
-    #[error("the {events} events of one shopper take {needed} bytes, more than the budget of {budget} leaves; allow more, or leave out who is no person")]
+    #[error(
+        "the {events} events of one shopper take {needed} bytes, more than the budget of {budget} leaves; allow more, or leave out who is no person"
+    )]
     Shopper {
         /// How many there are.
         events: u64,
@@ -74,7 +76,9 @@ pub enum SpillError {
         budget: MemoryBudget,
     },
     /// The finished dataset does not fit. Nothing of it was allocated.
-    #[error("the dataset of {events} events takes at least {needed} bytes and the budget is {budget}; allow more, or split the data by time or by shop")]
+    #[error(
+        "the dataset of {events} events takes at least {needed} bytes and the budget is {budget}; allow more, or split the data by time or by shop"
+    )]
     Dataset {
         /// Events it would have, at most.
         events: u64,

@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "own MiB"
     );
     let stages = Stages { events };
+    stages.time("before", || Ok::<(), Box<dyn Error>>(()))?;
     let data = Arc::new(match asked.budget {
         None => {
             let mut builder = DatasetBuilder::new(Lineage::new(1));

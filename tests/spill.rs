@@ -90,7 +90,7 @@ fn tell(given: &[Given], mut take: impl FnMut(&Event<'_>)) {
         let kind = KINDS[usize::from(g.kind)];
         let mut event = Event::new(who, &item, kind, Timestamp::from_millis(g.at)).quantity(f32::from(g.quantity));
         if kind == EventKind::Search {
-            (event.item, event.query) = (if g.value == 0 { event.item } else { "" }, Some(&item));
+            (event.item, event.query) = (if g.value == 0 { event.item } else { "" }, Some(item.as_str()));
         }
         event.session = (g.session > 0).then_some(&*session);
         event.value = (g.value == 5).then_some(2.5);

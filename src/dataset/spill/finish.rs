@@ -19,6 +19,12 @@ const AT_WORK: u64 = 120;
 /// Ranges of shoppers worked on together, however many threads there are.
 const TOGETHER: u64 = 8;
 
+/// Bytes that ranges may take together. They are counted as held to the end, since allocators keep small pieces that were
+/// given back. Measured 2026-11-23, 10^7 events within 600 MiB: with all that was left for ranges, 718 MiB were resident.
+const fn share(budget: MemoryBudget) -> u64 {
+    budget.bytes() / 8
+}
+
 impl SpillingBuilder {
     /// The dataset of all events, in memory. Time: that of [`DatasetBuilder::finish_parallel`], and writing and reading
     /// each event twice.
@@ -154,12 +160,12 @@ impl Finished {
         match home {
             Home::Memory => {
                 let needed = fixed + events * (self.event_bytes() + 4) + pairs * 16;
-                let turn = Turn::default();
-                let room = needed + turn.bytes() <= budget.bytes();
-                if room { (needed + turn.bytes(), turn) } else { (needed, Turn::plain()) }
+                let (share, turn) = (share(budget), Turn::default());
+                let dealt = needed + share.max(turn.bytes());
+                if dealt <= budget.bytes() { (dealt, turn) } else { (needed + share, Turn::plain()) }
             }
             #[cfg(all(feature = "mmap", unix))]
-            Home::Mapped => (fixed + super::turned::LEAST, Turn::plain()),
+            Home::Mapped => (fixed + super::turned::LEAST + share(budget), Turn::plain()),
         }
     }
 }
@@ -189,7 +195,7 @@ impl Spilled {
             if n * AT_WORK > room {
                 return Err(SpillError::Shopper { events: n, needed: taken + n * AT_WORK, budget });
             }
-            if events > 0 && (events + n) * AT_WORK > room / TOGETHER {
+            if events > 0 && (events + n) * AT_WORK > room.min(share(budget)) / TOGETHER {
                 ranges.push(start..user);
                 (start, events) = (user, 0);
             }
@@ -203,7 +209,7 @@ impl Spilled {
 
     /// How many of the ranges can be worked on at once: one at least.
     fn together(&self, ranges: &[Range<u32>], budget: MemoryBudget, taken: u64) -> usize {
-        let mut room = budget.bytes().saturating_sub(taken);
+        let mut room = budget.bytes().saturating_sub(taken).min(share(budget));
         let fits = ranges.iter().take(TOGETHER as usize).take_while(|range| {
             let users = &self.by_user[range.start as usize..range.end as usize];
             let bytes = users.iter().map(|&n| u64::from(n)).sum::<u64>() * AT_WORK;

@@ -139,6 +139,13 @@ impl KeyArena {
         self.bytes.capacity() + self.ends.capacity() * size_of::<u64>()
     }
 
+    /// Bytes held once `n` keys more came, with what growing takes for a moment; their texts are the first to come.
+    fn bytes_ahead(&self, n: usize) -> usize {
+        let growing = |free: usize| if free < n { 3 } else { 1 };
+        let (ends, bytes) = (self.ends.capacity() - self.ends.len(), self.bytes.capacity() - self.bytes.len());
+        self.bytes.capacity() * growing(bytes / 64) + self.ends.capacity() * size_of::<u64>() * growing(ends)
+    }
+
     pub(crate) fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
         self.ends.shrink_to_fit();
@@ -284,6 +291,12 @@ impl KeyTable {
     fn heap_bytes(&self) -> usize {
         self.grown.allocation_size()
     }
+
+    /// Bytes held once `n` keys more came, with what growing takes for a moment.
+    fn bytes_ahead(&self, n: usize) -> usize {
+        let free = self.grown.capacity() - self.grown.len();
+        self.grown.allocation_size() * if free < n { 3 } else { 1 }
+    }
 }
 
 /// An append-only map from string keys to `0..len`, and back.
@@ -356,6 +369,11 @@ impl IdMap {
         self.arena.heap_bytes() + self.table.heap_bytes()
     }
 
+    /// Bytes held once `n` keys more came, with what growing takes for a moment.
+    pub(crate) fn bytes_ahead(&self, n: usize) -> usize {
+        self.arena.bytes_ahead(n) + self.table.bytes_ahead(n)
+    }
+
     pub(crate) fn shrink(&mut self) {
         self.arena.shrink();
         self.table.shrink();
@@ -414,6 +432,14 @@ impl ShopperMap {
 
     pub(crate) fn key(&self, row: UserIdx) -> Option<&str> {
         self.arena.get(row.as_usize())
+    }
+
+    /// Bytes held once `n` keys more came, with what growing takes for a moment.
+    pub(crate) fn bytes_ahead(&self, n: usize) -> usize {
+        self.arena.bytes_ahead(n)
+            + self.profiled.bytes_ahead(n)
+            + self.anonymous.bytes_ahead(n)
+            + self.is_profiled.capacity()
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

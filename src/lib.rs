@@ -147,7 +147,8 @@ pub use catalog::{CatalogColumns, CatalogLoadError, CatalogReport};
 pub use consent::{Consented, LawfulBasis, Shopper};
 pub use dataset::{
     Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, IngestError,
-    IngestReport, KindWeight, MemoryReport, OnReject, Row, Summary, Transform,
+    IngestReport, KindWeight, MemoryBudget, MemoryReport, NoBudget, OnReject, Row, SpillError, SpillIngestError,
+    SpillingBuilder, Summary, Transform,
 };
 pub use event::{Channel, CustomKind, Event, EventKind, KindSet, UnknownKind};
 pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};

@@ -50,6 +50,26 @@ impl Parallelism {
         }
     }
 
+    /// Sorts; the same for any number of threads where no two compare equal.
+    pub(crate) fn sort_unstable_by<T: Send>(
+        self,
+        data: &mut [T],
+        order: impl Fn(&T, &T) -> std::cmp::Ordering + Sync + Send,
+    ) {
+        match self {
+            Self::Serial => data.sort_unstable_by(order),
+            Self::Pool => data.par_sort_unstable_by(order),
+        }
+    }
+
+    /// Threads that work at a time.
+    pub(crate) fn count(self) -> usize {
+        match self {
+            Self::Serial => 1,
+            Self::Pool => rayon::current_num_threads(),
+        }
+    }
+
     /// Runs `f(state, chunk number, chunk)` over `data` cut into chunks of `size` elements.
     pub(crate) fn for_chunks<S, T: Send>(
         self,

@@ -54,6 +54,7 @@ mod session;
 mod session_rules;
 mod source;
 mod spectral;
+mod spill;
 mod stall;
 mod testing;
 mod transition;

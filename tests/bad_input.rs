@@ -453,3 +453,56 @@ fn long_lists_and_a_cap_that_nearly_everything_hits() {
     assert_eq!(list.len(), 20_000);
     assert!(list.iter().is_sorted_by_key(|item| item.item()));
 }
+
+#[test]
+fn models_of_no_factors_are_refused() {
+    says(AlsParams { factors: 0, ..AlsParams::default() }.check(), &["factors = 0", "a whole number from 1"]);
+    says(BprParams { factors: 0, ..BprParams::default() }.check(), &["factors = 0", "a whole number from 1"]);
+    says(PureSvdParams { factors: 0, ..PureSvdParams::default() }.check(), &["factors = 0", "a whole number from 1"]);
+}
+
+/// Cancelled before the first step: no model, whatever is fitted.
+#[test]
+fn a_cancelled_fit_is_no_model() {
+    let (data, catalog) = some_shop();
+    let shelf = Shelf::new(&data, catalog);
+    let train = TrainingSet::with_shelf(&data, &shelf);
+    let recipes: [Box<dyn DynFit>; 9] = [
+        Box::new(PopularityParams::default().check().unwrap()),
+        Box::new(CoOccurrenceParams::co_view().check().unwrap()),
+        Box::new(CrossOccurrenceParams::default().check().unwrap()),
+        Box::new(FrequentlyBoughtTogetherParams::default().check().unwrap()),
+        Box::new(AlsParams { factors: 4, ..AlsParams::default() }.check().unwrap()),
+        Box::new(BprParams { factors: 4, ..BprParams::default() }.check().unwrap()),
+        Box::new(SessionKnnParams::vmis().check().unwrap()),
+        Box::new(ItemKnnParams::default().check().unwrap()),
+        Box::new(UserKnnParams::default().check().unwrap()),
+    ];
+    let cancel = std::sync::atomic::AtomicBool::new(true);
+    for threads in [Parallelism::Serial, Parallelism::Pool] {
+        let run = Run::new(3).threads(threads).cancel(&cancel);
+        for (n, recipe) in recipes.iter().enumerate() {
+            let outcome = recipe.fit_dyn(&train, &run);
+            assert!(matches!(outcome, Err(FitError::Cancelled(Cancelled))), "recipe {n}: {outcome:?}");
+        }
+    }
+}
+
+/// A shopper who has everything: every scorer answers, and nothing is left to propose.
+#[test]
+fn a_shopper_who_has_every_item() {
+    let items: Vec<String> = (0..60).map(|n| format!("i{n}")).collect();
+    let ids: Vec<&str> = items.iter().map(String::as_str).collect();
+    let mut events: Vec<(&str, &str, EventKind, i64)> =
+        ids.iter().map(|&id| ("ann", id, EventKind::Purchase, 90)).collect();
+    events.extend(ids.iter().step_by(2).map(|&id| ("bob", id, EventKind::View, 91)));
+    let data = stocked(&ids, &events);
+    let catalog = catalog_of(&ids.iter().map(|id| ItemRecord::new(*id)).collect::<Vec<_>>());
+    for scorer in all_scorers(&data, &catalog) {
+        let bought = Seen { kinds: KindSet::of(&[EventKind::Purchase]), again_after: None };
+        let snapshot = serve(&data, &catalog, Ranker::builder().scorer(scorer, 1.0).filter(bought));
+        assert!(snapshot.recommend(&Request::profiled(consented("ann"), day(100))).unwrap().is_empty());
+        let bob = snapshot.recommend(&Request::profiled(consented("bob"), day(100)).k(usize::MAX)).unwrap();
+        assert_eq!(bob.len(), 60);
+    }
+}

@@ -580,3 +580,62 @@ fn recipes_survive_serde() {
     let text = serde_json::to_string(&cross).unwrap();
     assert_eq!(serde_json::from_str::<CrossOccurrenceParams>(&text).unwrap(), cross);
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// With little memory, counted in blocks of shoppers and of items: the same model, or a refusal that says how much it
+    /// takes; and with what it asked for there is one.
+    #[test]
+    fn little_memory_gives_the_same_model(
+        events in prop::collection::vec(tiny(30), 0..80),
+        recipe in recipes(),
+        (memory, lists_only) in (0u64..12_000, any::<bool>()),
+    ) {
+        let retain = if lists_only { Retain::ListsOnly } else { Retain::Counts };
+        let recipe = CoOccurrenceParams { retain, ..recipe }.check().unwrap();
+        let data = data(&events);
+        let expected = fit(&recipe, &data);
+        let within = |memory| recipe.fit(&(&data).into(), &Run::default().threads(Parallelism::Serial).memory(memory));
+        let mut memory = memory;
+        let model = loop {
+            match within(memory) {
+                Ok(model) => break model,
+                Err(FitError::Memory { needed, allowed, .. }) => {
+                    prop_assert!(needed > allowed && allowed == memory);
+                    memory = needed.max(memory + memory / 2);
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
+        prop_assert!(model == expected);
+        if lists_only {
+            let least = match within(0) {
+                Err(FitError::Memory { needed, .. }) => needed,
+                _ => 0,
+            };
+            prop_assert!(within(least).unwrap() == expected, "the least that was asked for is enough");
+        }
+    }
+}
+
+/// What is refused is refused before anything is counted, whatever is kept; and a fit that is cancelled leaves no model.
+#[test]
+fn budgets_of_counts_and_cancelled_counts() {
+    let events: Vec<Tiny> = (0..200u8)
+        .map(|n| Tiny { user: n % 5 + 1, session: n % 3, item: n % 9, kind: EventKind::View, second: n.into() })
+        .collect();
+    let data = data(&events);
+    let none = std::sync::atomic::AtomicBool::new(true);
+    for retain in [Retain::Counts, Retain::ListsOnly] {
+        let recipe = CoOccurrenceParams { retain, min_shoppers: 2, ..CoOccurrenceParams::co_view() }.check().unwrap();
+        let train = TrainingSet::from(&data);
+        let error = recipe.fit(&train, &Run::default().memory(100)).unwrap_err();
+        assert!(matches!(error, FitError::Memory { needed: 101.., allowed: 100, .. }), "{error}");
+        assert!(error.to_string().contains("allow more"), "{error}");
+        for memory in [None, Some(1 << 30)] {
+            let run = Run { memory, ..Run::default().cancel(&none) };
+            assert_eq!(recipe.fit(&train, &run).unwrap_err(), FitError::Cancelled(Cancelled));
+        }
+    }
+}

@@ -4,8 +4,9 @@ use rustc_hash::FxBuildHasher;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::report::{IngestError, IngestReport};
-use super::rows::{NO_SESSION, RowWriter, by_row_and_time, positions_by_item};
+use super::rows::{NO_SESSION, RowRules, Written, by_row};
 use super::table::EventTable;
+use super::turn::{Turn, starts};
 use super::weights::EventWeights;
 use super::{Dataset, DatasetError, Searches};
 use crate::consent::Shopper;
@@ -13,6 +14,7 @@ use crate::event::{Event, EventKind};
 use crate::ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, ShopperMap, TooManyIds, UserIdx};
 use crate::kernel::column::Column;
 use crate::params::Checked;
+use crate::run::{Parallelism, Run};
 use crate::source::{EventSource, Flow, RejectReason};
 use crate::time::{Span, Timestamp};
 
@@ -65,6 +67,34 @@ pub struct DatasetBuilder {
     pub(super) table: EventTable,
     pub(super) searches: Vec<(UserIdx, Timestamp, u32)>,
     pub(super) ordinal: u64,
+}
+
+/// Why an ingest ended early: by itself, or because whoever watched it said so.
+pub(super) enum Ended<E: std::error::Error + 'static, X> {
+    Ingest(IngestError<E>),
+    Watch(X, Box<IngestReport>),
+}
+
+impl<E: std::error::Error + 'static, X> From<IngestError<E>> for Ended<E, X> {
+    fn from(error: IngestError<E>) -> Self {
+        Self::Ingest(error)
+    }
+}
+
+impl<E: std::error::Error + 'static> Ended<E, std::convert::Infallible> {
+    pub(super) fn unwatched(self) -> IngestError<E> {
+        match self {
+            Self::Ingest(error) => error,
+            Self::Watch(never, _) => match never {},
+        }
+    }
+}
+
+/// Why nothing more is taken.
+enum Stopped<X> {
+    Rejected(u64, RejectReason),
+    Full(TooManyIds),
+    Watch(X),
 }
 
 /// The years 1 to 9999 in milliseconds.
@@ -153,9 +183,18 @@ impl DatasetBuilder {
     /// [`IngestError::Source`] when the source fails, [`IngestError::Rejected`] at the first bad record under
     /// [`OnReject::Stop`], [`IngestError::Full`] beyond `u32::MAX - 1` ids. What was accepted before stays, and the
     /// error carries the report.
-    pub fn ingest<S: EventSource>(&mut self, mut source: S) -> Result<IngestReport, IngestError<S::Error>> {
+    pub fn ingest<S: EventSource>(&mut self, source: S) -> Result<IngestReport, IngestError<S::Error>> {
+        self.ingest_watched(source, &mut |_| Ok::<(), std::convert::Infallible>(())).map_err(Ended::unwatched)
+    }
+
+    /// [`ingest`](Self::ingest), which calls `watch` after every event it took in and ends when that fails.
+    pub(super) fn ingest_watched<S: EventSource, X>(
+        &mut self,
+        mut source: S,
+        watch: &mut impl FnMut(&mut Self) -> Result<(), X>,
+    ) -> Result<IngestReport, Ended<S::Error, X>> {
         let mut report = IngestReport::default();
-        let mut stopped: Option<Result<(u64, RejectReason), TooManyIds>> = None;
+        let mut stopped: Option<Stopped<X>> = None;
         let outcome = source.for_each(&mut |offered| {
             report.offered += 1;
             let line = offered.line.unwrap_or(report.offered);
@@ -164,27 +203,39 @@ impl DatasetBuilder {
                 Err(reason) => Ok(Err(reason)),
             };
             match taken {
-                Ok(Ok(())) => report.accepted += 1,
+                Ok(Ok(())) => {
+                    report.accepted += 1;
+                    if let Err(error) = watch(self) {
+                        stopped = Some(Stopped::Watch(error));
+                        return Flow::Stop;
+                    }
+                }
                 Ok(Err(reason)) => {
                     let stop = self.on_reject == OnReject::Stop;
                     if stop {
-                        stopped = Some(Ok((line, reason.clone())));
+                        stopped = Some(Stopped::Rejected(line, reason.clone()));
                     }
                     report.reject(line, reason);
                     return if stop { Flow::Stop } else { Flow::Continue };
                 }
                 Err(full) => {
-                    stopped = Some(Err(full));
+                    stopped = Some(Stopped::Full(full));
                     return Flow::Stop;
                 }
             }
             Flow::Continue
         });
-        match (outcome, stopped) {
-            (_, Some(Err(full))) => Err(IngestError::Full(full)),
-            (_, Some(Ok((line, reason)))) => Err(IngestError::Rejected { line, reason, report: Box::new(report) }),
-            (Err(source), None) => Err(IngestError::Source { source, report: Box::new(report) }),
-            (Ok(()), None) => Ok(report),
+        let report = match stopped {
+            None => report,
+            Some(Stopped::Full(full)) => return Err(Ended::Ingest(IngestError::Full(full))),
+            Some(Stopped::Watch(error)) => return Err(Ended::Watch(error, Box::new(report))),
+            Some(Stopped::Rejected(line, reason)) => {
+                return Err(Ended::Ingest(IngestError::Rejected { line, reason, report: Box::new(report) }));
+            }
+        };
+        match outcome {
+            Err(source) => Err(Ended::Ingest(IngestError::Source { source, report: Box::new(report) })),
+            Ok(()) => Ok(report),
         }
     }
 
@@ -255,47 +306,81 @@ impl DatasetBuilder {
     /// # Errors
     /// As [`build`](Self::build).
     pub fn finish(self) -> Result<Dataset, DatasetError> {
+        self.finish_parallel(&Run::new(0).threads(Parallelism::Serial))
+    }
+
+    /// [`finish`](Self::finish) on the threads of `run`: the same dataset, byte for byte, for any number of them.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), and [`DatasetError::Cancelled`].
+    pub fn finish_parallel(self, run: &Run<'_>) -> Result<Dataset, DatasetError> {
+        if self.table.len() > u32::MAX as usize {
+            return Err(DatasetError::TooManyEvents { got: self.table.len() as u64 });
+        }
+        let latest = self.latest().unwrap_or(0);
         let Self {
-            lineage, weights, as_of, session_gap, shoppers, items, queries, user, session, table, searches, ..
+            lineage,
+            weights,
+            as_of,
+            session_gap,
+            mut shoppers,
+            mut items,
+            sessions,
+            queries,
+            ids,
+            user,
+            session,
+            table,
+            searches,
+            ..
         } = self;
-        if table.len() > u32::MAX as usize {
-            return Err(DatasetError::TooManyEvents { got: table.len() as u64 });
-        }
-        let latest_search = searches.iter().map(|&(_, at, _)| at.millis()).max();
-        let latest = table.at.iter().copied().max().into_iter().chain(latest_search).max().unwrap_or(0);
+        drop((sessions, ids));
         let as_of = as_of.unwrap_or(Timestamp::from_millis(latest));
-        let order = by_row_and_time(&user, &table.at, shoppers.len());
-        let mut rows = RowWriter::new(&weights, as_of, session_gap, shoppers.len(), table.len());
-        for row in order.rows() {
-            rows.write(&table, &session, row);
-        }
-        let out = rows.finish();
-        drop((order, table, session, user));
-        let (mut shoppers, mut items) = (shoppers, items);
+        let order = by_row(&user, UserIdx::new(0), shoppers.len());
+        drop(user);
+        let rules = RowRules { weights: &weights, as_of, gap: session_gap };
+        let out = rules.write(&table, &session, order, run)?;
+        drop((table, session));
         shoppers.shrink();
         items.shrink();
-        let by_item = out.by_user.transposed(items.len());
-        let (item_offsets, item_events) = positions_by_item(&out.table.item, items.len());
-        let searches = Searches::new(searches, queries);
+        let turn = Turn::default();
+        let by_item = out.by_user.turned(items.len(), run.threads, turn);
+        let (item_offsets, item_events) = by_items(&out.table, items.len(), run.threads, turn);
+        let Written { offsets, table, session, n_sessions, weight, by_user, cancelled } = out;
         Ok(Dataset {
             lineage,
             as_of,
             weights,
             shoppers,
             items,
-            offsets: out.offsets.into(),
-            table: out.table,
-            session: out.session.into(),
-            n_sessions: out.n_sessions,
-            weight: out.weight.into(),
+            offsets: offsets.into(),
+            table,
+            session: session.into(),
+            n_sessions,
+            weight: weight.into(),
             item_offsets: item_offsets.into(),
             item_events: item_events.into(),
-            by_user: out.by_user,
+            by_user,
             by_item,
-            searches,
-            cancelled: out.cancelled,
+            searches: Searches::new(searches, queries),
+            cancelled,
         })
     }
+
+    /// The time of the latest event or search held, in milliseconds.
+    pub(super) fn latest(&self) -> Option<i64> {
+        let searched = self.searches.iter().map(|&(_, at, _)| at.millis()).max();
+        self.table.at.iter().copied().max().into_iter().chain(searched).max()
+    }
+}
+
+/// Where each item's events begin, and the last one's end; and the places of the events, by item.
+pub(super) fn by_items(table: &EventTable, items: usize, threads: Parallelism, turn: Turn) -> (Vec<u64>, Vec<u32>) {
+    let column: &[u32] = bytemuck::cast_slice(&table.item);
+    let starts = starts(column, items);
+    let events =
+        turn.by_column(column, &starts, threads, |range, out| out.extend(range.start as u32..range.end as u32));
+    (starts, events)
 }
 
 /// Whether a dataset could use an event at some time; if not, why.

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use super::turn::{Turn, starts};
 use crate::kernel::column::Column;
 use crate::persist::{cuts_or_none, portable};
+use crate::run::Parallelism;
 
 /// One row of a sparse matrix: ascending indices, and a weight for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -96,27 +98,46 @@ impl Csr {
         }
     }
 
+    /// Puts the rows of `next` behind these.
+    pub(crate) fn append(&mut self, next: &Self) {
+        let entries = self.len() as u64;
+        self.offsets.own().extend(next.offsets.iter().skip(1).map(|end| entries + end));
+        self.index.own().extend_from_slice(&next.index);
+        self.weight.own().extend_from_slice(&next.weight);
+    }
+
+    /// Of these columns.
+    pub(super) const fn of(offsets: Column<u64>, index: Column<u32>, weight: Column<f32>) -> Self {
+        Self { offsets, index, weight }
+    }
+
+    /// Where each row begins, and the last one ends; the indices; the weights.
+    pub(super) fn columns(&self) -> (&[u64], &[u32], &[f32]) {
+        (&self.offsets, &self.index, &self.weight)
+    }
+
     /// The same entries by column. `O(entries + columns)`.
     pub(crate) fn transposed(&self, columns: usize) -> Self {
-        let mut offsets = vec![0u64; columns + 1];
-        for &c in self.index.iter() {
-            offsets[c as usize + 1] += 1;
-        }
-        for c in 0..columns {
-            offsets[c + 1] += offsets[c];
-        }
-        let mut next = offsets.clone();
-        let mut index = vec![0; self.index.len()];
-        let mut weight = vec![0.0; self.index.len()];
-        for r in 0..self.rows() {
-            for (c, w) in self.row(r).iter() {
-                let at = next[c as usize] as usize;
-                next[c as usize] += 1;
-                index[at] = r as u32;
-                weight[at] = w;
+        self.turned(columns, Parallelism::Serial, Turn::default())
+    }
+
+    /// [`transposed`](Self::transposed) on those threads.
+    pub(super) fn turned(&self, columns: usize, threads: Parallelism, turn: Turn) -> Self {
+        let starts = starts(&self.index, columns);
+        let index = turn.by_column(&self.index, &starts, threads, |range, out| {
+            // The row of each entry: those of the range, the first one's found by halving.
+            let mut row = self.offsets.partition_point(|&end| end <= range.start as u64).saturating_sub(1);
+            for entry in range {
+                while self.offsets[row + 1] <= entry as u64 {
+                    row += 1;
+                }
+                out.push(row as u32);
             }
-        }
-        Self { offsets: offsets.into(), index: index.into(), weight: weight.into() }
+        });
+        let weight = turn.by_column(&self.index, &starts, threads, |range, out| {
+            out.extend_from_slice(&self.weight[range]);
+        });
+        Self { offsets: starts.into(), index: index.into(), weight: weight.into() }
     }
 
     /// Whether every index is below `columns` and, in each row, above the one before; asked of what came from a file.

@@ -12,14 +12,17 @@ mod part;
 mod report;
 mod rows;
 mod saved;
+mod spill;
 mod summary;
 mod table;
+mod turn;
 mod weights;
 
 pub use builder::{DatasetBuilder, OnReject};
 pub use delta::Delta;
 pub use matrix::Row;
 pub use report::{IngestError, IngestReport, Rejections, SAMPLED_LINES};
+pub use spill::{MemoryBudget, NoBudget, SpillError, SpillIngestError, SpillingBuilder};
 pub use summary::{MemoryReport, Summary};
 pub use table::{EventRef, Events};
 pub use weights::{Cancel, EventWeights, KindWeight, Transform};
@@ -32,6 +35,7 @@ pub(crate) use weights::weigh;
 use crate::ids::{IdMap, ItemIdx, Lineage, ShopperMap, UserIdx};
 use crate::kernel::column::Column;
 use crate::params::Checked;
+use crate::run::Cancelled;
 use crate::time::Timestamp;
 use table::EventTable;
 
@@ -45,6 +49,9 @@ pub enum DatasetError {
         /// How many there are.
         got: u64,
     },
+    /// The run was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
 /// The extent of a numbering at some moment: what a model was fitted on.

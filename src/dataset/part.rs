@@ -10,7 +10,7 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::builder::{DatasetBuilder, OnReject, vet_until};
+use super::builder::{DatasetBuilder, Ended, OnReject, vet_until};
 use super::report::{IngestError, IngestReport};
 use super::rows::NO_SESSION;
 use crate::consent::Shopper;
@@ -195,18 +195,32 @@ impl DatasetBuilder {
     /// ```
     pub fn ingest_parallel<S: BlockSource>(
         &mut self,
-        mut source: S,
+        source: S,
         run: &Run<'_>,
     ) -> Result<IngestReport, IngestError<S::Error>> {
+        let unwatched = &mut |_: &mut Self| Ok::<(), std::convert::Infallible>(());
+        self.ingest_parallel_watched(source, run, WAVE, unwatched).map_err(Ended::unwatched)
+    }
+
+    /// [`ingest_parallel`](Self::ingest_parallel) of at most `most` blocks in one go, which calls `watch` after each go and
+    /// ends when that fails.
+    pub(super) fn ingest_parallel_watched<S: BlockSource, X>(
+        &mut self,
+        mut source: S,
+        run: &Run<'_>,
+        most: usize,
+        watch: &mut impl FnMut(&mut Self) -> Result<(), X>,
+    ) -> Result<IngestReport, Ended<S::Error, X>> {
         let mut report = IngestReport::default();
+        let most = most.clamp(1, WAVE);
         let parser = match source.parser() {
             Ok(Some(parser)) => parser,
-            Ok(None) => return self.ingest(source),
-            Err(source) => return Err(IngestError::Source { source, report: Box::new(report) }),
+            Ok(None) => return self.ingest_watched(source, watch),
+            Err(source) => return Err(IngestError::Source { source, report: Box::new(report) }.into()),
         };
-        let mut blocks: Vec<Block> = (0..WAVE).map(|_| Block::default()).collect();
+        let mut blocks: Vec<Block> = (0..most).map(|_| Block::default()).collect();
         let mut parts: Vec<Part> = Vec::new();
-        let (mut numbers, mut wave) = (Numbers::default(), FIRST);
+        let (mut numbers, mut wave) = (Numbers::default(), FIRST.min(most));
         loop {
             let (mut filled, mut failed) = (0, None);
             while filled < wave && failed.is_none() {
@@ -237,16 +251,19 @@ impl DatasetBuilder {
             for part in &parts[..filled] {
                 match self.take_in(part, &mut numbers, &mut report) {
                     Ok(()) => {}
-                    Err(End::Full(full)) => return Err(IngestError::Full(full)),
+                    Err(End::Full(full)) => return Err(IngestError::Full(full).into()),
                     Err(End::Rejected(line, reason)) => {
-                        return Err(IngestError::Rejected { line, reason, report: Box::new(report) });
+                        return Err(IngestError::Rejected { line, reason, report: Box::new(report) }.into());
                     }
                 }
             }
+            if let Err(error) = watch(self) {
+                return Err(Ended::Watch(error, Box::new(report)));
+            }
             match failed {
-                Some(source) => return Err(IngestError::Source { source, report: Box::new(report) }),
+                Some(source) => return Err(IngestError::Source { source, report: Box::new(report) }.into()),
                 None if filled < wave => return Ok(report),
-                None => wave = WAVE.min(2 * wave),
+                None => wave = most.min(2 * wave),
             }
         }
     }

@@ -31,6 +31,58 @@ impl<T: Pod + PartialEq> Sparse<T> {
         }
     }
 
+    /// Appends `values` as the rows after row `row`, the number of rows so far.
+    pub(crate) fn extend(&mut self, row: usize, values: &[T]) {
+        if self.values.is_none() && values.iter().any(|value| *value != self.default) {
+            let mut column = Column::with_capacity(row + values.len());
+            column.own().resize(row, self.default);
+            self.values = Some(column);
+        }
+        if let Some(column) = &mut self.values {
+            column.own().extend_from_slice(values);
+        }
+    }
+
+    /// Appends the `n` rows of `other` after row `row`, the number of rows so far.
+    fn append(&mut self, row: usize, other: &Self, n: usize) {
+        match (&mut self.values, &other.values) {
+            (_, Some(values)) => self.extend(row, values),
+            (Some(column), None) => column.own().resize(row + n, other.default),
+            (None, None) => {}
+        }
+    }
+
+    /// The values of some rows.
+    pub(crate) fn gather(&self, rows: &[u32], out: &mut Vec<T>) {
+        out.clear();
+        match &self.values {
+            Some(values) => {
+                let values = &values[..];
+                out.extend(rows.iter().map(|&row| values[row as usize]));
+            }
+            None => out.resize(rows.len(), self.default),
+        }
+    }
+
+    /// Whether a column is stored.
+    pub(crate) const fn is_stored(&self) -> bool {
+        self.values.is_some()
+    }
+
+    /// The stored column.
+    pub(crate) fn stored(&self) -> Option<&[T]> {
+        self.values.as_deref()
+    }
+
+    /// With this column, or the default everywhere.
+    pub(crate) fn with(self, values: Option<Column<T>>) -> Self {
+        Self { values, ..self }
+    }
+
+    pub(crate) const fn default(&self) -> T {
+        self.default
+    }
+
     pub(crate) fn get(&self, row: usize) -> T {
         self.values.as_ref().map_or(self.default, |values| values[row])
     }
@@ -97,10 +149,50 @@ impl EventTable {
         self.channel.push(row, channel);
     }
 
-    /// Appends row `row` of `other` with another quantity.
-    pub(crate) fn push_from(&mut self, other: &Self, row: usize, quantity: f32) {
-        let (value, channel) = (other.value.get(row).0, other.channel.get(row));
-        self.push(other.item[row], other.kind[row], other.at[row], quantity, value, channel);
+    /// Appends events, given by their columns.
+    pub(crate) fn extend(
+        &mut self,
+        item: &[ItemIdx],
+        kind: &[u8],
+        at: &[i64],
+        quantity: &[f32],
+        value: &[Bits],
+        channel: &[u8],
+    ) {
+        let row = self.len();
+        self.item.own().extend_from_slice(item);
+        self.kind.own().extend_from_slice(kind);
+        self.at.own().extend_from_slice(at);
+        self.quantity.extend(row, quantity);
+        self.value.extend(row, value);
+        self.channel.extend(row, channel);
+    }
+
+    /// Appends the events of another table.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let (row, n) = (self.len(), other.len());
+        self.item.own().extend_from_slice(&other.item);
+        self.kind.own().extend_from_slice(&other.kind);
+        self.at.own().extend_from_slice(&other.at);
+        self.quantity.append(row, &other.quantity, n);
+        self.value.append(row, &other.value, n);
+        self.channel.append(row, &other.channel, n);
+    }
+
+    /// No events, room for `n`. Columns that hold nothing but their default take none.
+    pub(crate) fn with_room(n: usize) -> Self {
+        let (item, kind, at) = (Column::with_capacity(n), Column::with_capacity(n), Column::with_capacity(n));
+        Self { item, kind, at, ..Self::default() }
+    }
+
+    /// Forgets all events, but not the room they took.
+    pub(crate) fn clear(&mut self) {
+        self.item.own().clear();
+        self.kind.own().clear();
+        self.at.own().clear();
+        self.quantity.values = None;
+        self.value.values = None;
+        self.channel.values = None;
     }
 
     pub(crate) fn value(&self, row: usize) -> Option<f32> {

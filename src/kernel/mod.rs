@@ -21,6 +21,7 @@ pub(crate) mod pairwise;
 pub(crate) mod panel;
 pub(crate) mod panel_products;
 pub(crate) mod panel_screen;
+pub(crate) mod prefetch;
 pub(crate) mod product;
 pub(crate) mod rng;
 pub(crate) mod rotate;

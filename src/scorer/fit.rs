@@ -51,7 +51,9 @@ pub enum FitError {
         name: String,
     },
     /// It would take more memory than the [`Run`] allows; nothing was allocated.
-    #[error("{model} needs {needed} bytes and the run allows {allowed}; lower the factors or allow more")]
+    #[error(
+        "{model} needs {needed} bytes at least and the run allows {allowed}; allow more, or ask for less (factors, counts kept)"
+    )]
     Memory {
         /// What was to be fitted.
         model: &'static str,

@@ -55,6 +55,24 @@ impl Neighbours {
         Ok(out)
     }
 
+    /// Puts the lists of the items that follow behind these.
+    pub(in crate::scorer) fn append(&mut self, next: &Self) {
+        let end = self.near.len() as u64;
+        if self.offsets.is_empty() {
+            self.offsets.push(0);
+        }
+        self.offsets.own().extend(next.offsets.iter().skip(1).map(|next| end + next));
+        self.near.own().extend_from_slice(&next.near);
+    }
+
+    /// At its smallest, with a list for each item below `n_items`.
+    pub(in crate::scorer) fn shrink(&mut self, n_items: usize) {
+        let end = self.near.len() as u64;
+        self.offsets.own().resize(n_items + 1, end);
+        self.offsets.shrink_to_fit();
+        self.near.shrink_to_fit();
+    }
+
     /// The same weights by the item they lead to: `b` is in the list of `a` where `a` was in the list of `b`. `finish`
     /// sees each list in order, and may change its weights but not that order.
     pub(in crate::scorer) fn turned(

@@ -24,6 +24,8 @@ pub struct PairCounts {
     n_units: u32,
 }
 
+/// Units that are asked for before their turn comes: those of one item lie scattered, and most are a few items long.
+const AHEAD: usize = 16;
 /// Items counted by one task, and by one step of the run.
 const BLOCK: usize = 64;
 const STEPS: usize = 16;
@@ -82,7 +84,7 @@ impl PairCounts {
         }
     }
 
-    fn with_items(n_items: usize) -> Self {
+    pub(super) fn with_items(n_items: usize) -> Self {
         let mut offsets = Vec::with_capacity(n_items + 1);
         offsets.push(0);
         Self { offsets, n_from: vec![0; n_items], n_to: vec![0; n_items], ..Self::default() }
@@ -103,17 +105,33 @@ impl PairCounts {
             let blocks = run.threads.map_with(
                 (last - first).div_ceil(BLOCK),
                 || Tally::new(n_items),
-                |tally, block| counter.block(first + block * BLOCK..last.min(first + (block + 1) * BLOCK), tally),
+                |tally, block| {
+                    let items = first + block * BLOCK..last.min(first + (block + 1) * BLOCK);
+                    counter.block(items, &Block::default(), tally)
+                },
             );
-            for block in blocks {
-                counts.append(block);
-            }
+            counts.extend(blocks);
             run.step(last as u64, n_items as u64, None)?;
         }
-        counts.to.shrink_to_fit();
-        counts.count.shrink_to_fit();
-        let Alone { n_units, n_from, n_to } = counter.alone;
-        Ok(Self { n_units, n_from, n_to, ..counts })
+        Ok(counts.with_alone(counter.alone))
+    }
+
+    /// Appends the rows of the next items.
+    pub(super) fn extend(&mut self, blocks: Vec<Block>) {
+        let pairs = blocks.iter().map(Block::n_pairs).sum();
+        if self.to.is_empty() {
+            self.to.reserve_exact(pairs);
+            self.count.reserve_exact(pairs);
+        }
+        blocks.into_iter().for_each(|block| self.append(block));
+    }
+
+    /// At its smallest, with what is known of the items each for itself.
+    pub(super) fn with_alone(mut self, alone: Alone) -> Self {
+        self.to.shrink_to_fit();
+        self.count.shrink_to_fit();
+        let Alone { n_units, n_from, n_to } = alone;
+        Self { n_units, n_from, n_to, ..self }
     }
 
     /// What is known of the items each for itself.
@@ -243,7 +261,14 @@ impl<'r> Counter<'r> {
         if rule.count == Count::Rows {
             tally.rows.resize(tally.count.len(), 0);
         }
-        for &unit in places.units_of(item) {
+        let places = places.units_of(item);
+        for (place, &unit) in places.iter().enumerate() {
+            if let Some(&ahead) = places.get(place + AHEAD) {
+                units.to.prefetch_end(ahead as usize);
+            }
+            if let Some(&ahead) = places.get(place + AHEAD / 2) {
+                units.to.prefetch_items(ahead as usize);
+            }
             let (unit, others) = (unit as usize, units.to.items(unit as usize));
             match rule.order {
                 PairOrder::Any if rule.count == Count::Rows => tally.add_row(others, units.row(unit)),
@@ -264,12 +289,14 @@ impl<'r> Counter<'r> {
         }
     }
 
-    /// The rows of a few consecutive items.
-    fn block(&self, items: std::ops::Range<usize>, tally: &mut Tally) -> Block {
+    /// The rows of a few consecutive items, on top of what was counted `before` (nothing, or their rows).
+    pub(super) fn block(&self, items: std::ops::Range<usize>, before: &Block, tally: &mut Tally) -> Block {
         let mut block = Block::default();
         let mut row = Vec::new();
-        for item in items {
+        for (at, item) in items.enumerate() {
             row.clear();
+            let (to, count) = before.row(at);
+            tally.begin(to, count);
             self.row(ItemIdx::new(item as u32), tally, |b, count| row.push((b.get(), count)));
             row.sort_unstable();
             block.to.extend(row.iter().map(|pair| pair.0));
@@ -293,6 +320,16 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new(n_items: usize) -> Self {
         Self { count: vec![0; n_items], touched: Vec::new(), n: 0, rows: Vec::new() }
+    }
+
+    /// Begins a row with these counts.
+    fn begin(&mut self, to: &[u32], count: &[u32]) {
+        self.touched.resize(self.touched.len().max(to.len()), ItemIdx::new(0));
+        for (touched, (&to, &count)) in self.touched.iter_mut().zip(to.iter().zip(count)) {
+            self.count[to as usize] = count;
+            *touched = ItemIdx::new(to);
+        }
+        self.n = to.len();
     }
 
     /// Counts each of the `items` once more, unless `row` counted it before.
@@ -323,10 +360,25 @@ impl Tally {
 
 /// The rows of a few consecutive items.
 #[derive(Default)]
-struct Block {
+pub(super) struct Block {
     ends: Vec<usize>,
     to: Vec<u32>,
     count: Vec<u32>,
+}
+
+impl Block {
+    /// The second items of row `at`, ascending, and the number of units of each pair.
+    pub(super) fn row(&self, at: usize) -> (&[u32], &[u32]) {
+        let from = at.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
+        match (from, self.ends.get(at)) {
+            (Some(from), Some(&to)) => (&self.to[from..to], &self.count[from..to]),
+            _ => (&[], &[]),
+        }
+    }
+
+    pub(super) fn n_pairs(&self) -> usize {
+        self.to.len()
+    }
 }
 
 crate::persist::portable!(PairCounts { offsets, to, count, n_from, n_to, n_units }

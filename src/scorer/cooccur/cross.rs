@@ -15,7 +15,7 @@ use crate::dataset::{Delta, Extent, MemoryReport};
 use crate::event::EventKind;
 use crate::ids::ItemIdx;
 use crate::params::Checked;
-use crate::run::{Cancelled, Run};
+use crate::run::Run;
 use crate::scorer::vote::{Electorate, Strength, Vote, Voting};
 use crate::scorer::{
     Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
@@ -69,7 +69,7 @@ impl Checked<CrossOccurrenceParams> {
     fn model(
         &self,
         extent: Extent,
-        link: impl Fn(usize, LinkRule) -> Result<Link, Cancelled>,
+        link: impl Fn(usize, LinkRule) -> Result<Link, FitError>,
     ) -> Result<CrossOccurrence, FitError> {
         let part = |(i, indicator): (usize, &Indicator)| {
             let voting =
@@ -77,7 +77,7 @@ impl Checked<CrossOccurrenceParams> {
             let link = link(i, self.rule(indicator))?;
             Ok(Part { weight: indicator.weight, reason: indicator.reason, voting, link })
         };
-        let parts = self.indicators.iter().enumerate().map(part).collect::<Result<_, Cancelled>>()?;
+        let parts = self.indicators.iter().enumerate().map(part).collect::<Result<_, FitError>>()?;
         Ok(CrossOccurrence { name: self.name.clone(), reason: self.reason, extent, parts })
     }
 }

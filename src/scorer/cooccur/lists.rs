@@ -2,12 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bounded::{self, Bounded, Room};
 use super::count::{Alone, Counter, PairCounts, Tally};
 use super::units::{Count, PairRule, PairUnit};
 use super::weight::PairWeight;
 use crate::dataset::{Dataset, Delta, Extent, MemoryReport};
 use crate::ids::{ItemIdx, UserIdx};
 use crate::run::{Cancelled, Run};
+use crate::scorer::FitError;
 use crate::scorer::best::Best;
 use crate::scorer::neighbours::Neighbours;
 
@@ -94,13 +96,16 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn fit(rule: LinkRule, data: &Dataset, run: &Run<'_>) -> Result<Self, Cancelled> {
+    pub(super) fn fit(rule: LinkRule, data: &Dataset, run: &Run<'_>) -> Result<Self, FitError> {
         let rows: Vec<UserIdx> = (0..data.n_rows() as u32).map(UserIdx::new).collect();
+        if let Some(allowed) = run.memory {
+            return Self::fit_within(rule, data, &rows, allowed, run);
+        }
         if rule.retain == Retain::Counts {
             let counts = PairCounts::of(data, &rows, &rule.pairs, run)?;
             let by_shopper = |pairs: PairRule| PairCounts::of(data, &rows, &pairs, run);
             let shoppers = rule.shoppers().map(by_shopper).transpose()?;
-            return Self::list(rule, data, counts, shoppers, run);
+            return Ok(Self::list(rule, data, counts, shoppers, run)?);
         }
         // Listed as they are counted: the pairs of a row are gone with it.
         let counter = Counter::new(data, &rows, &rule.pairs, run)?;
@@ -130,6 +135,53 @@ impl Link {
         Ok(Self { rule, extent: data.extent(), n_events: data.n_events(), lists, counts: None, shoppers: None })
     }
 
+    /// [`fit`](Self::fit) in so many bytes beyond the data and the lists.
+    fn fit_within(
+        rule: LinkRule,
+        data: &Dataset,
+        rows: &[UserIdx],
+        allowed: u64,
+        run: &Run<'_>,
+    ) -> Result<Self, FitError> {
+        let by_shopper = rule.shoppers();
+        let rules: Vec<&PairRule> = std::iter::once(&rule.pairs).chain(&by_shopper).collect();
+        let room = Room::of(data, rows, &rules, allowed, run)?;
+        if rule.retain == Retain::Counts {
+            let counts = PairCounts::within(data, rows, &rule.pairs, &room, run)?;
+            let room = room.beside(&counts);
+            let shoppers = by_shopper.as_ref().map(|pairs| PairCounts::within(data, rows, pairs, &room, run));
+            return Ok(Self::list(rule, data, counts, shoppers.transpose()?, run)?);
+        }
+        let pairs = Bounded::new(data, rows, &rule.pairs, &room, run)?;
+        let by_shopper = by_shopper.as_ref().map(|pairs| Bounded::new(data, rows, pairs, &room, run)).transpose()?;
+        let counters: Vec<&Bounded<'_>> = std::iter::once(&pairs).chain(&by_shopper).collect();
+        let lister = Lister { alone: &pairs.alone, rule: rule.listing() };
+        let mut lists = Neighbours::default();
+        for items in Bounded::ranges(&counters, &room) {
+            run.step(items.start as u64, data.n_items() as u64, None)?;
+            let counted = pairs.count(&items, run)?;
+            let shoppers = by_shopper.as_ref().map(|pairs| pairs.count(&items, run)).transpose()?;
+            let quiet = Run { progress: None, ..*run };
+            let more = Neighbours::build(items.len(), &quiet, Best::default, |best, at, row| {
+                best.reset(rule.lists.neighbours);
+                let item = ItemIdx::new((items.start + at.as_usize()) as u32);
+                let by = shoppers.as_ref().map(|blocks| bounded::row(blocks, at.as_usize()));
+                let enough = |b: &u32| {
+                    by.is_none_or(|(to, count)| {
+                        to.binary_search(b).is_ok_and(|at| count[at] >= rule.lists.min_shoppers)
+                    })
+                };
+                let (to, count) = bounded::row(&counted, at.as_usize());
+                let met = to.iter().zip(count).filter(|(b, _)| enough(b));
+                met.for_each(|(&b, &n_ab)| lister.offer(item, ItemIdx::new(b), n_ab, best));
+                row.extend(best.sorted());
+            })?;
+            lists.append(&more);
+        }
+        lists.shrink(data.n_items());
+        Ok(Self { rule, extent: data.extent(), n_events: data.n_events(), lists, counts: None, shoppers: None })
+    }
+
     fn list(
         rule: LinkRule,
         data: &Dataset,
@@ -150,7 +202,7 @@ impl Link {
 
     /// What [`fit`](Self::fit) on `delta.data()` gives, by counting only the shoppers that changed, if this was fitted
     /// by the same rule on `delta.base()` and kept its counts; by fitting otherwise.
-    pub(super) fn update(&self, rule: LinkRule, delta: &Delta<'_>, run: &Run<'_>) -> Result<Self, Cancelled> {
+    pub(super) fn update(&self, rule: LinkRule, delta: &Delta<'_>, run: &Run<'_>) -> Result<Self, FitError> {
         let (base, data) = (delta.base(), delta.data());
         if self.rule == rule
             && self.extent == base.extent()
@@ -160,7 +212,13 @@ impl Link {
             let patched = |counts: &PairCounts, pairs: &PairRule| {
                 let old = PairCounts::of(base, delta.rows(), pairs, run)?;
                 let new = PairCounts::of(data, delta.rows(), pairs, run)?;
-                Ok::<_, Cancelled>(counts.patched(&old, &new))
+                let needed = (counts.heap_bytes() + old.heap_bytes() + new.heap_bytes()) as u64;
+                match run.memory {
+                    Some(allowed) if allowed < needed => {
+                        Err(FitError::Memory { model: "an update of a count of pairs", needed, allowed })
+                    }
+                    _ => Ok(counts.patched(&old, &new)),
+                }
             };
             let shoppers = match (&self.shoppers, rule.shoppers()) {
                 (Some(shoppers), Some(pairs)) => patched(shoppers, &pairs)?.map(Some),
@@ -168,7 +226,7 @@ impl Link {
                 _ => None,
             };
             if let (Some(counts), Some(shoppers)) = (patched(counts, &rule.pairs)?, shoppers) {
-                return Self::list(rule, data, counts, shoppers, run);
+                return Ok(Self::list(rule, data, counts, shoppers, run)?);
             }
         }
         Self::fit(rule, data, run)

@@ -15,6 +15,7 @@
 //! | query | history x neighbours | |
 
 pub mod basket;
+mod bounded;
 mod count;
 pub mod cross;
 mod cross_params;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::event::KindSet;
 use crate::ids::{ItemIdx, UserIdx};
+use crate::kernel::prefetch::prefetch;
 use crate::run::{Cancelled, Run};
 use crate::time::Span;
 
@@ -213,11 +214,27 @@ impl Side {
         &self.item[self.entries(unit)]
     }
 
+    /// Asks for where a unit's entries end.
+    #[inline]
+    pub(super) fn prefetch_end(&self, unit: usize) {
+        prefetch(&self.ends, unit);
+    }
+
+    /// Asks for the items of a unit, whose end should be there by now.
+    #[inline]
+    pub(super) fn prefetch_items(&self, unit: usize) {
+        prefetch(&self.item, range(&self.ends, unit).start);
+    }
+
     /// In how many units each item is.
     pub(super) fn count(&self, n_items: usize) -> Vec<u32> {
         let mut count = vec![0; n_items];
-        self.item.iter().for_each(|item| count[item.as_usize()] += 1);
+        self.count_into(&mut count);
         count
+    }
+
+    pub(super) fn count_into(&self, count: &mut [u32]) {
+        self.item.iter().for_each(|item| count[item.as_usize()] += 1);
     }
 }
 

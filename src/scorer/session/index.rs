@@ -3,11 +3,10 @@
 //! What a request walks is kept compact: each item's sessions are cut at the `recent` newest, since no request looks at
 //! older ones, and where no formula asks for places a session's row holds its distinct items and nothing else.
 
-use std::cmp::Reverse;
-
 use crate::dataset::Dataset;
 use crate::event::{EventKind, KindSet};
 use crate::ids::{ItemIdx, UserIdx};
+use crate::kernel::prefetch::prefetch;
 use crate::run::{Cancelled, Run};
 use crate::time::Timestamp;
 
@@ -88,7 +87,7 @@ impl SessionIndex {
                 }
             }
         }
-        Ok(found.indexed(data.n_items(), recent, rows))
+        Ok(found.indexed(data.n_items(), recent, rows, run))
     }
 
     pub(super) fn n_sessions(&self) -> usize {
@@ -129,6 +128,9 @@ impl SessionIndex {
     }
 }
 
+/// Sessions and clicks that are asked for before their turn comes.
+const AHEAD: usize = 16;
+
 /// Sessions in the order of the dataset.
 #[derive(Default)]
 struct Found {
@@ -146,9 +148,11 @@ impl Found {
         self.times.push(time);
     }
 
-    fn indexed(self, n_items: usize, recent: usize, rows: Rows) -> (SessionIndex, Facts) {
-        let mut order: Vec<u32> = (0..self.ends.len() as u32).collect();
-        order.sort_unstable_by_key(|&s| Reverse((self.times[s as usize], s)));
+    fn indexed(self, n_items: usize, recent: usize, rows: Rows, run: &Run<'_>) -> (SessionIndex, Facts) {
+        // With its time beside each number: looked up in a comparison, every one of them would be somewhere else.
+        let mut timed: Vec<(Timestamp, u32)> = self.times.iter().copied().zip(0..).collect();
+        run.threads.sort_unstable_by(&mut timed, |a, b| b.cmp(a));
+        let order: Vec<u32> = timed.into_iter().map(|(_, session)| session).collect();
         let mut facts = Facts {
             sizes: order.iter().map(|&s| self.sizes[s as usize]).collect(),
             times: order.iter().map(|&s| self.times[s as usize]).collect(),
@@ -168,6 +172,12 @@ impl Found {
         // The newest session an item was met in so far, plus one; and the row at hand, newest click first.
         let (mut met, mut row) = (vec![0u32; n_items], Vec::new());
         for (new, &old) in (1u32..).zip(&order) {
+            if let Some(&ahead) = order.get(new as usize + AHEAD) {
+                prefetch(&self.ends, ahead as usize);
+            }
+            if let Some(&ahead) = order.get(new as usize + AHEAD / 2) {
+                prefetch(&self.clicks, (self.ends[ahead as usize] as usize).saturating_sub(1));
+            }
             let from = if old == 0 { 0 } else { self.ends[old as usize - 1] };
             row.clear();
             for &item in self.clicks[from as usize..self.ends[old as usize] as usize].iter().rev() {
@@ -202,6 +212,9 @@ impl SessionIndex {
         self.holders = vec![0; end as usize];
         for session in 0..self.n_sessions() {
             for click in self.starts[session] as usize..self.starts[session + 1] as usize {
+                if let Some(ahead) = self.clicks.get(click + AHEAD) {
+                    prefetch(&self.holders, next[ahead.as_usize()] as usize);
+                }
                 let item = self.clicks[click].as_usize();
                 if self.last.get(click).is_none_or(|&last| last) && next[item] < self.item_starts[item + 1] {
                     self.holders[next[item] as usize] = session as u32;

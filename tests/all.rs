@@ -31,6 +31,10 @@ mod laws;
 mod learn;
 mod linear;
 mod live;
+mod live_bounds;
+#[cfg(feature = "sqlite")]
+mod live_disk;
+mod live_faults;
 mod log;
 mod new_items;
 mod off_policy;
@@ -54,6 +58,7 @@ mod session_rules;
 mod source;
 mod spectral;
 mod stall;
+mod tenants;
 mod testing;
 mod transition;
 mod trending;

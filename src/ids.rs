@@ -146,6 +146,11 @@ impl KeyArena {
         self.bytes.capacity() * growing(bytes / 64) + self.ends.capacity() * size_of::<u64>() * growing(ends)
     }
 
+    /// Bytes that the keys need, with a table to find them by; whatever room there is beside.
+    fn key_bytes(&self) -> usize {
+        self.bytes.len() + self.len() * (size_of::<u64>() + 2 * size_of::<Entry>())
+    }
+
     pub(crate) fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
         self.ends.shrink_to_fit();
@@ -374,6 +379,10 @@ impl IdMap {
         self.arena.bytes_ahead(n) + self.table.bytes_ahead(n)
     }
 
+    pub(crate) fn key_bytes(&self) -> usize {
+        self.arena.key_bytes()
+    }
+
     pub(crate) fn shrink(&mut self) {
         self.arena.shrink();
         self.table.shrink();
@@ -444,6 +453,10 @@ impl ShopperMap {
 
     pub(crate) fn heap_bytes(&self) -> usize {
         self.arena.heap_bytes() + self.profiled.heap_bytes() + self.anonymous.heap_bytes() + self.is_profiled.capacity()
+    }
+
+    pub(crate) fn key_bytes(&self) -> usize {
+        self.arena.key_bytes()
     }
 
     pub(crate) fn shrink(&mut self) {

@@ -32,6 +32,10 @@ mod learn;
 mod learn_trees;
 mod linear;
 mod live;
+mod live_bounds;
+#[cfg(feature = "sqlite")]
+mod live_disk;
+mod live_faults;
 mod log;
 mod new_items;
 mod off_policy;
@@ -56,6 +60,7 @@ mod source;
 mod spectral;
 mod spill;
 mod stall;
+mod tenants;
 mod testing;
 mod transition;
 mod tree_blend;

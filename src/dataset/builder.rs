@@ -296,11 +296,6 @@ impl DatasetBuilder {
         self.clone().finish()
     }
 
-    /// [`build`](Self::build) as of `now`, whatever was said before; events that lie behind it stay.
-    pub(crate) fn build_as_of(&self, now: Timestamp) -> Result<Dataset, DatasetError> {
-        Self { as_of: Some(now), ..self.clone() }.finish()
-    }
-
     /// The dataset of all events, giving up the builder's own copy.
     ///
     /// # Errors

@@ -176,6 +176,11 @@ impl<'a> Rewriter<'a> {
         Ok(ItemIdx::new(*known))
     }
 
+    /// What was written.
+    pub(super) fn into_builder(self) -> DatasetBuilder {
+        self.to
+    }
+
     /// Numbers an item without any event.
     pub(crate) fn mention(&mut self, key: &str) -> Result<(), TooManyIds> {
         self.to.items.intern(key).map(drop)

@@ -4,7 +4,9 @@
 //! quantity and value and 1 for the channel where they are used; 16 bytes a distinct (shopper, item) pair; and the keys.
 
 mod builder;
+mod caps;
 mod delta;
+mod held;
 mod log;
 mod matrix;
 #[cfg(any(feature = "csv", feature = "json"))]
@@ -19,6 +21,7 @@ mod turn;
 mod weights;
 
 pub use builder::{DatasetBuilder, OnReject};
+pub use caps::HistoryCaps;
 pub use delta::Delta;
 pub use matrix::Row;
 pub use report::{IngestError, IngestReport, Rejections, SAMPLED_LINES};
@@ -28,6 +31,7 @@ pub use table::{EventRef, Events};
 pub use weights::{Cancel, EventWeights, KindWeight, Transform};
 
 pub(crate) use builder::vet;
+pub(crate) use held::{Bounds, Held};
 pub(crate) use log::{Log, Rewriter};
 pub(crate) use matrix::Csr;
 pub(crate) use weights::weigh;

@@ -93,6 +93,12 @@ impl<T: Pod + PartialEq> Sparse<T> {
         }
     }
 
+    fn retain(&mut self, keep: &[bool]) {
+        if let Some(values) = &mut self.values {
+            retain(values, keep);
+        }
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         self.values.as_ref().map_or(0, |values| values.capacity() * size_of::<T>())
     }
@@ -132,6 +138,12 @@ impl Default for EventTable {
             channel: Sparse::new(0),
         }
     }
+}
+
+/// Drops the numbers that are not to be kept.
+pub(super) fn retain<T: Pod>(column: &mut Column<T>, keep: &[bool]) {
+    let mut keep = keep.iter();
+    column.own().retain(|_| keep.next().copied().unwrap_or(true));
 }
 
 impl EventTable {
@@ -209,6 +221,16 @@ impl EventTable {
             value: self.value(row),
             channel: Channel::from_code(self.channel.get(row)),
         }
+    }
+
+    /// Drops the rows that are not to be kept; the others stay in their order.
+    pub(crate) fn retain(&mut self, keep: &[bool]) {
+        retain(&mut self.item, keep);
+        retain(&mut self.kind, keep);
+        retain(&mut self.at, keep);
+        self.quantity.retain(keep);
+        self.value.retain(keep);
+        self.channel.retain(keep);
     }
 
     pub(crate) fn shrink(&mut self) {

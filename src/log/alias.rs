@@ -52,6 +52,13 @@ impl Aliases {
         self.merged.insert(from, (into.into(), basis));
     }
 
+    /// Heap bytes, about: what a B-tree keeps an entry, and the texts.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let merged = self.merged.iter().map(|(from, (into, _))| 64 + from.key.len() + into.len());
+        let restricted = self.restricted.iter().map(|user| 32 + user.len());
+        merged.chain(restricted).sum()
+    }
+
     /// Whom events of `shopper` belong to.
     #[must_use]
     pub fn resolve<'a>(&'a self, shopper: Shopper<'a>) -> Shopper<'a> {

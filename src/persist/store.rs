@@ -49,6 +49,7 @@ const PREFIX: &str = "snapshot-";
 const SUFFIX: &str = ".likewise";
 const UNFINISHED: &str = ".unfinished";
 const CURRENT: &str = "CURRENT";
+const ERASING: &str = "ERASING";
 
 /// Why a store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -420,7 +421,34 @@ impl Store {
         self.erase_where(|_| true)
     }
 
-    fn erase_where(&self, gone: impl Fn(Generation) -> bool) -> Result<Vec<String>, StoreError> {
+    /// Notes, as safely as a generation is written, that everything is about to be erased: who opens the store next and
+    /// finds the note does it, see [`finish_erasure`](Self::finish_erasure).
+    pub(crate) fn announce_erasure(&self) -> Result<(), StoreError> {
+        let path = self.dir.join(ERASING);
+        let file = File::create(&path).map_err(self.io("made", &path))?;
+        file.sync_all().map_err(self.io("synced", &path))?;
+        self.sync_dir()
+    }
+
+    /// Whether an erasure was announced and not finished: the process died on the way.
+    pub(crate) fn erasure_is_due(&self) -> Result<bool, StoreError> {
+        let path = self.dir.join(ERASING);
+        path.try_exists().map_err(self.io("read", &path))
+    }
+
+    /// Takes away every generation, and then the note.
+    pub(crate) fn finish_erasure(&self) -> Result<Vec<String>, StoreError> {
+        let removed = self.erase_all()?;
+        self.drop_announcement()?;
+        Ok(removed)
+    }
+
+    /// Takes back the note: there is nothing to erase.
+    pub(crate) fn drop_announcement(&self) -> Result<(), StoreError> {
+        if self.remove(&self.dir.join(ERASING))? { self.sync_dir() } else { Ok(()) }
+    }
+
+    pub(crate) fn erase_where(&self, gone: impl Fn(Generation) -> bool) -> Result<Vec<String>, StoreError> {
         let mut removed = Vec::new();
         loop {
             let goes = |name: &String| {

@@ -77,6 +77,13 @@ impl Recommender {
         left
     }
 
+    /// The heap bytes of replaced snapshots that are still read, as far as the served one does not share them.
+    pub(super) fn retired_bytes(&self) -> usize {
+        let current = self.snapshot();
+        let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.iter().map(|snapshot| snapshot.bytes_beside(&current)).sum()
+    }
+
     /// Answers a request from the snapshot of this moment.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::dataset::{Dataset, Extent, KindWeight, MemoryReport};
 use crate::ids::{ItemIdx, Lineage};
 use crate::log::Cursor;
 use crate::rank::{Bound, BoundError, Placed, Query, RankScratch, Ranker, rank};
-use crate::scorer::{NOBODY, ReasonCode, Workspace};
+use crate::scorer::{NOBODY, ReasonCode, Scorer, Workspace};
 
 /// Why dataset, catalogue and ranker make no snapshot.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -339,11 +339,37 @@ impl Snapshot {
         blended.chain(fallback).filter(|c| c.value != 0.0)
     }
 
-    /// The heap bytes of the dataset and the scorers, by part.
+    /// The heap bytes of the dataset, the shelf with its catalogue, the scorers and the fallbacks, by part; a model that is in
+    /// the ranker twice counts once.
     #[must_use]
     pub fn memory_report(&self) -> MemoryReport {
-        let dataset = MemoryReport::default().with_all("dataset", &self.inner.dataset.memory_report());
-        self.inner.ranker.scorers().iter().fold(dataset, |all, s| all.with_all(s.name(), &s.memory_report()))
+        let Inner { dataset, shelf, .. } = &*self.inner;
+        let report = MemoryReport::default()
+            .with_all("dataset", &dataset.memory_report())
+            .with_all("shelf", &shelf.memory_report());
+        let mut models = self.models();
+        let mut met: Vec<*const ()> = Vec::new();
+        models.retain(|model| {
+            let place = Arc::as_ptr(model).cast::<()>();
+            let new = !met.contains(&place);
+            met.push(place);
+            new
+        });
+        models.into_iter().fold(report, |all, model| all.with_all(model.name(), &model.memory_report()))
+    }
+
+    fn models(&self) -> Vec<&Arc<dyn Scorer>> {
+        let ranker = &self.inner.ranker;
+        ranker.scorers().iter().chain(ranker.fallbacks()).collect()
+    }
+
+    /// The heap bytes of dataset and models that `other` does not share.
+    pub(super) fn bytes_beside(&self, other: &Self) -> usize {
+        let (mine, theirs) = (self.dataset(), other.dataset());
+        let data = if Arc::ptr_eq(mine, theirs) { 0 } else { mine.memory_report().total() };
+        let shared = other.models();
+        let own = self.models().into_iter().filter(|model| !shared.iter().any(|other| Arc::ptr_eq(model, other)));
+        data + own.map(|model| model.memory_report().total()).sum::<usize>()
     }
 }
 

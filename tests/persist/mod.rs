@@ -27,10 +27,10 @@ fn read(file: &[u8], code: impl FnOnce(RankerBuilder) -> RankerBuilder) -> Resul
 }
 
 /// A folder that goes with the test.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         // In memory where that is: a thousand syncs of a disk are no part of these tests.
@@ -42,7 +42,7 @@ impl Scratch {
         Self(path)
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

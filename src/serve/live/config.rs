@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Lineup;
+use super::{Lineup, LiveBudget};
 use crate::catalog::Catalog;
-use crate::dataset::EventWeights;
+use crate::dataset::{EventWeights, HistoryCaps};
 use crate::ids::Lineage;
 use crate::log::Retention;
 use crate::params::Checked;
@@ -24,6 +24,8 @@ pub struct LiveConfig {
     pub(super) session_gap: Span,
     pub(super) retention: Retention,
     pub(super) fresh_events: usize,
+    pub(super) caps: Checked<HistoryCaps>,
+    pub(super) budget: Option<LiveBudget>,
     pub(super) store: Option<Kept>,
 }
 
@@ -36,7 +38,8 @@ pub(super) struct Kept {
 }
 
 impl LiveConfig {
-    /// These models; no catalogue, default event weights, no retention window, 500 fresh events a profile.
+    /// These models; no catalogue, default event weights, no retention window, 500 fresh events a profile,
+    /// 10,000 events a shopper, no budget.
     pub fn new(lineup: Lineup) -> Self {
         Self {
             lineup,
@@ -46,6 +49,8 @@ impl LiveConfig {
             session_gap: Span::minutes(30),
             retention: Retention::default(),
             fresh_events: 500,
+            caps: Checked::default(),
+            budget: None,
             store: None,
         }
     }
@@ -93,6 +98,26 @@ impl LiveConfig {
     /// With windows that every refresh enforces, in the log too.
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
+        self
+    }
+
+    /// With at most so many events a shopper, an item and in all in the dataset; the rest stays in the log.
+    pub fn caps(mut self, caps: Checked<HistoryCaps>) -> Self {
+        self.caps = caps;
+        self
+    }
+
+    /// With this much memory for everything. On reaching it nothing stops and nothing acknowledged is lost:
+    ///
+    /// * fresh events beyond their share: profiles that recorded nothing for the longest are answered from the snapshot alone
+    ///   until the next refresh ([`LiveReport::let_go`](super::LiveReport) counts them: refresh sooner);
+    /// * a dataset and models beyond theirs: the refresh lowers the cap on all events by a quarter of what is held, and again,
+    ///   until they fit ([`LiveReport::events_cap`](super::LiveReport) says where it ended). It does not rise again before the
+    ///   next [`open`](super::Live::open), or the next change of the log's epoch;
+    /// * where even 64 events do not fit (a catalogue or a model of fixed size is too large):
+    ///   [`LiveError::Budget`](super::LiveError::Budget), and the last snapshot is served on.
+    pub const fn budget(mut self, budget: LiveBudget) -> Self {
+        self.budget = Some(budget);
         self
     }
 

@@ -1,4 +1,7 @@
 //! What shoppers did since the snapshot was made.
+//!
+//! Two caps: on the events a profile, and on the bytes of all. Where the bytes are used up, profiles that recorded nothing
+//! for the longest are let go of: the log has their events, and until the next refresh they are answered from the snapshot.
 
 use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -58,6 +61,19 @@ pub(crate) struct FreshProfile {
     events: Vec<FreshEvent>,
 }
 
+impl FreshProfile {
+    /// Its heap bytes, with its entry in the table (half of whose slots may be empty) and the allocator's.
+    fn bytes(&self, user: &str) -> usize {
+        const ENTRY: usize = 2 * size_of::<(Box<str>, Arc<FreshProfile>)>() + size_of::<FreshProfile>() + 48;
+        let items: usize = self.events.iter().map(|event| event.item.len() + 16).sum();
+        ENTRY + user.len() + self.events.capacity() * size_of::<FreshEvent>() + items
+    }
+
+    fn latest(&self) -> Cursor {
+        self.events.last().map_or(Cursor::START, |event| event.cursor)
+    }
+}
+
 /// A profile's fresh events as seen from one snapshot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Fresh<'a> {
@@ -81,22 +97,42 @@ impl<'a> Fresh<'a> {
     }
 }
 
-type Shard = HashMap<Box<str>, Arc<FreshProfile>, FxBuildHasher>;
+#[derive(Debug, Default)]
+struct Shard {
+    profiles: HashMap<Box<str>, Arc<FreshProfile>, FxBuildHasher>,
+    bytes: usize,
+    /// Profiles whose events were let go of since the last refresh.
+    let_go: u64,
+}
 
 /// The fresh events of all profiles.
 pub(super) struct FreshTable {
     shards: Vec<RwLock<Shard>>,
     /// Events kept a profile; the oldest by arrival go first.
     cap: usize,
+    /// Bytes a shard.
+    most: usize,
+}
+
+/// What the fresh events amount to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FreshCount {
+    pub(super) profiles: usize,
+    pub(super) events: usize,
+    pub(super) bytes: usize,
+    pub(super) let_go: u64,
 }
 
 impl FreshTable {
-    pub(super) fn new(cap: usize) -> Self {
-        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect(), cap }
+    /// With at most `cap` events a profile and `most` bytes in all.
+    pub(super) fn new(cap: usize, most: Option<u64>) -> Self {
+        let most = most.map_or(usize::MAX, |most| usize::try_from(most / SHARDS as u64).unwrap_or(usize::MAX));
+        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect(), cap, most }
     }
 
     fn shard(&self, user: &str) -> &RwLock<Shard> {
-        &self.shards[FxBuildHasher.hash_one(user) as usize % SHARDS]
+        // The high bits: the tables inside go by the low ones.
+        &self.shards[(FxBuildHasher.hash_one(user) >> 32) as usize % self.shards.len()]
     }
 
     fn read(&self, user: &str) -> RwLockReadGuard<'_, Shard> {
@@ -108,68 +144,167 @@ impl FreshTable {
     }
 
     pub(super) fn get(&self, user: &str) -> Option<Arc<FreshProfile>> {
-        self.read(user).get(user).cloned()
+        self.read(user).profiles.get(user).cloned()
     }
 
     pub(super) fn push(&self, user: &str, event: FreshEvent) {
-        let mut shard = self.write(user);
-        let profile = match shard.get_mut(user) {
-            Some(profile) => profile,
-            None => shard.entry(user.into()).or_default(),
-        };
-        // A reader that holds the profile keeps the state it took.
-        let profile = Arc::make_mut(profile);
-        if profile.events.len() >= self.cap {
-            profile.events.remove(0);
-        }
-        profile.events.push(event);
+        let cap = self.cap;
+        self.change(user, |profile| {
+            if profile.events.len() >= cap {
+                profile.events.remove(0);
+            }
+            profile.events.push(event);
+        });
     }
 
     /// From now on these events are all there is of the profile, until a snapshot of epoch `until`.
     pub(super) fn replace(&self, user: &str, mut events: Vec<FreshEvent>, until: u64) {
         events.drain(..events.len().saturating_sub(self.cap));
-        let profile = Arc::new(FreshProfile { base: Base::Nothing { until }, events });
-        self.write(user).insert(user.into(), profile);
+        events.shrink_to_fit();
+        self.change(user, |profile| *profile = FreshProfile { base: Base::Nothing { until }, events });
+    }
+
+    fn change(&self, user: &str, change: impl FnOnce(&mut FreshProfile)) {
+        let mut shard = self.write(user);
+        let Shard { profiles, bytes, .. } = &mut *shard;
+        let profile = match profiles.get_mut(user) {
+            Some(profile) => {
+                *bytes = bytes.saturating_sub(profile.bytes(user));
+                profile
+            }
+            None => profiles.entry(user.into()).or_default(),
+        };
+        // A reader that holds the profile keeps the state it took.
+        change(Arc::make_mut(profile));
+        *bytes += profile.bytes(user);
+        if *bytes > self.most {
+            shard.make_room(self.most);
+        }
     }
 
     /// Drops what a snapshot that covers the log to `covers` at `epoch` holds itself.
     pub(super) fn settle(&self, covers: Cursor, epoch: u64) {
         for shard in &self.shards {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|_, profile| {
-                let profile = Arc::make_mut(profile);
+            let Shard { profiles, bytes, let_go } = &mut *shard;
+            profiles.retain(|_, profile| {
                 if matches!(profile.base, Base::Nothing { until } if until > epoch) {
                     return true;
                 }
+                let profile = Arc::make_mut(profile);
                 profile.base = Base::Row;
                 profile.events.retain(|event| event.cursor > covers);
+                profile.events.shrink_to_fit();
                 !profile.events.is_empty()
             });
-            shard.shrink_to_fit();
+            profiles.shrink_to_fit();
+            *bytes = profiles.iter().map(|(user, profile)| profile.bytes(user)).sum();
+            *let_go = 0;
         }
     }
 
     /// Drops everything.
     pub(super) fn clear(&self) {
-        self.shards.iter().for_each(|shard| shard.write().unwrap_or_else(PoisonError::into_inner).clear());
+        self.shards.iter().for_each(|shard| *shard.write().unwrap_or_else(PoisonError::into_inner) = Shard::default());
     }
 
-    /// Profiles and events held.
-    pub(super) fn len(&self) -> (usize, usize) {
+    pub(super) fn count(&self) -> FreshCount {
         let shards = self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner));
-        shards.fold((0, 0), |(profiles, events), shard| {
-            (profiles + shard.len(), events + shard.values().map(|profile| profile.events.len()).sum::<usize>())
+        shards.fold(FreshCount::default(), |all, shard| FreshCount {
+            profiles: all.profiles + shard.profiles.len(),
+            events: all.events + shard.profiles.values().map(|profile| profile.events.len()).sum::<usize>(),
+            bytes: all.bytes + shard.bytes,
+            let_go: all.let_go + shard.let_go,
         })
     }
+}
 
-    pub(super) fn heap_bytes(&self) -> usize {
-        let of = |profile: &Arc<FreshProfile>| {
-            let items: usize = profile.events.iter().map(|event| event.item.len()).sum();
-            size_of::<FreshProfile>() + 48 + profile.events.capacity() * size_of::<FreshEvent>() + items
+impl Shard {
+    /// Lets go of events until three quarters of `most` are held: of those first who recorded nothing for the longest, of
+    /// the last profile that is left the older half. That a row must not be used (somebody was erased) is never let go of.
+    fn make_room(&mut self, most: usize) {
+        let enough = most / 4 * 3;
+        let mut by_age: Vec<(Cursor, Box<str>)> = self
+            .profiles
+            .iter()
+            .filter(|(_, profile)| !profile.events.is_empty())
+            .map(|(user, profile)| (profile.latest(), user.clone()))
+            .collect();
+        by_age.sort_unstable();
+        let newest = by_age.pop();
+        for (_, user) in by_age {
+            if self.bytes <= enough {
+                return;
+            }
+            self.let_go += 1;
+            self.shorten(&user, |_| 0);
+        }
+        let Some((_, user)) = newest else { return };
+        while self.bytes > most && self.profiles.get(&user).is_some_and(|profile| profile.events.len() > 1) {
+            self.shorten(&user, |events| events / 2);
+        }
+    }
+
+    /// Leaves a profile the newest few of its events.
+    fn shorten(&mut self, user: &str, to: impl FnOnce(usize) -> usize) {
+        let Some(profile) = self.profiles.get_mut(user) else { return };
+        let before = profile.bytes(user);
+        let events = &mut Arc::make_mut(profile).events;
+        events.drain(..events.len() - to(events.len()));
+        events.shrink_to_fit();
+        let after = if profile.base == Base::Row && profile.events.is_empty() {
+            self.profiles.remove(user);
+            0
+        } else {
+            profile.bytes(user)
         };
-        let shards = self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner));
-        shards
-            .map(|shard| shard.values().map(of).sum::<usize>() + shard.keys().map(|user| user.len()).sum::<usize>())
-            .sum()
+        self.bytes = self.bytes.saturating_sub(before) + after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consent::{Consented, LawfulBasis, Shopper};
+
+    fn event(n: u64) -> FreshEvent {
+        let who = Shopper::Profiled(Consented::new("ann", LawfulBasis::Contract));
+        FreshEvent::new(Cursor::new(n), &Event::new(who, "an item of some length", EventKind::View, Timestamp::MIN))
+    }
+
+    #[test]
+    fn bytes_are_counted_as_they_are_and_stay_below_the_cap() {
+        let most = 64 * 4000;
+        let table = FreshTable::new(50, Some(most));
+        for n in 0..20_000u64 {
+            table.push(&format!("user {}", n * n % 3000), event(n));
+            if n % 500 == 0 {
+                let counted = table.count().bytes;
+                let each = table.shards.iter().map(|shard| {
+                    let shard = shard.read().unwrap();
+                    shard.profiles.iter().map(|(user, profile)| profile.bytes(user)).sum::<usize>()
+                });
+                assert_eq!(counted, each.sum::<usize>());
+                assert!(counted as u64 <= most);
+            }
+        }
+        assert!(table.count().let_go > 0);
+        table.settle(Cursor::new(20_000), 0);
+        let FreshCount { profiles, events, bytes, let_go } = table.count();
+        assert_eq!((profiles, events, bytes, let_go), (0, 0, 0, 0));
+    }
+
+    #[test]
+    fn the_longest_silent_go_first_and_an_erasure_is_remembered() {
+        let table = FreshTable { shards: vec![RwLock::default()], cap: 50, most: 4000 };
+        table.replace("gone", vec![event(1)], 7);
+        (2..=10).for_each(|n| table.push(&format!("user {n}"), event(n)));
+        (11..60).for_each(|n| table.push("user 10", event(n)));
+        let gone = table.get("gone").unwrap();
+        assert_eq!((gone.base, gone.events.len()), (Base::Nothing { until: 7 }, 0));
+        assert!(table.get("user 2").is_none());
+        let last = table.get("user 10").unwrap();
+        assert_eq!(last.latest(), Cursor::new(59));
+        assert!(table.count().bytes <= 4000);
     }
 }

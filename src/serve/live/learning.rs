@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::budget::{Halt, LiveBudget, Room, hopeless};
 use super::lineup::Fitted;
-use super::{LiveConfig, LiveError, Stale};
+use super::{LiveConfig, LiveError, Stale, Standing};
 use crate::catalog::{Catalog, Shelf};
-use crate::dataset::{Dataset, DatasetBuilder, Delta, IngestError};
+use crate::dataset::{Bounds, Dataset, DatasetBuilder, Delta, Held, IngestError};
 use crate::ids::Lineage;
 use crate::log::{Cursor, EventLog, LogError, Replay};
 use crate::run::Run;
@@ -23,7 +24,7 @@ pub(super) struct Learning {
 pub(super) struct State {
     pub(super) epoch: u64,
     pub(super) covers: Cursor,
-    pub(super) builder: DatasetBuilder,
+    pub(super) held: Held,
     pub(super) data: Arc<Dataset>,
     pub(super) fitted: Vec<Fitted>,
 }
@@ -32,7 +33,25 @@ pub(super) struct State {
 pub(super) struct Next {
     pub(super) snapshot: Snapshot,
     pub(super) events: u64,
+    pub(super) evicted: u64,
     pub(super) models: usize,
+}
+
+/// A dataset and its models.
+struct Made {
+    data: Arc<Dataset>,
+    fitted: Vec<Fitted>,
+    snapshot: Snapshot,
+    models: usize,
+}
+
+/// What a refresh is asked for.
+pub(super) struct Task<'a> {
+    pub(super) config: &'a LiveConfig,
+    pub(super) catalog: &'a Arc<Catalog>,
+    pub(super) now: Timestamp,
+    pub(super) run: &'a Run<'a>,
+    pub(super) stale: Stale,
 }
 
 impl Learning {
@@ -40,78 +59,108 @@ impl Learning {
         self.state.as_ref().map_or(0, |state| state.epoch)
     }
 
+    /// What is held for the next refresh, and under which cap.
+    pub(super) fn standing(&self) -> Standing {
+        let of = |state: &State| Standing { held: state.held.memory_report(), events_cap: state.held.events_cap() };
+        self.state.as_ref().map(of).unwrap_or_default()
+    }
+
     /// Takes in what is new, or everything when more than appending happened. On an error, nothing has changed.
-    pub(super) fn next(
-        &mut self,
-        log: &dyn EventLog,
-        config: &LiveConfig,
-        catalog: &Arc<Catalog>,
-        now: Timestamp,
-        run: &Run<'_>,
-        stale: Stale,
-    ) -> Result<Next, LiveError> {
-        let (builder, before, covers, epoch) = loop {
+    pub(super) fn next(&mut self, log: &dyn EventLog, task: &Task<'_>) -> Result<Next, LiveError> {
+        let (mut held, before, covers, epoch) = loop {
             let epoch = log.state()?.epoch;
             let before = self.state.as_ref().filter(|state| state.epoch == epoch);
-            let mut builder = match before {
-                Some(state) => state.builder.clone(),
-                None => empty(config, epoch),
-            };
+            let mut held = before.map_or_else(|| empty(task.config, epoch), |state| state.held.clone());
             let mut replay = Replay::new(log).after(before.map_or(Cursor::START, |state| state.covers));
-            builder.ingest(&mut replay).map_err(lost)?;
+            held.ingest(&mut replay).map_err(lost)?;
             let end = replay.end();
             if log.state()?.epoch == epoch {
-                break (builder, before, end, epoch);
+                break (held, before, end, epoch);
             }
         };
-        let data = Arc::new(builder.build_as_of(now)?);
-        let shelf = Shelf::new(&data, Arc::clone(catalog));
-        let known = before.map_or(0, |state| state.builder.len());
-        let delta = before.and_then(|state| Delta::between(&state.data, &data));
-        let mut models = 0;
-        let mut fitted = Vec::with_capacity(config.lineup.members().len());
-        for (place, member) in config.lineup.members().iter().enumerate() {
-            let last = before.and_then(|state| state.fitted.get(place));
-            let events = builder.len() as u64;
-            let due = stale == Stale::All
-                || last.is_none_or(|last| member.refit.is_due(events - last.events.min(events), now.since(last.at)));
-            fitted.push(match (last, &delta) {
-                (Some(last), _) if !due => last.clone(),
-                // An update needs the model of just before, and the catalogue is part of what some models learn from.
-                (Some(last), Some(delta)) if stale == Stale::ByPolicy && last.events == known as u64 => {
-                    models += 1;
-                    let model = member.fit.update_dyn(&*last.model, delta, Some(&shelf), run)?;
-                    Fitted { model, at: now, events }
+        let known = before.map_or(0, |state| state.held.arrived());
+        let Made { data, fitted, snapshot, models } = loop {
+            match made(&held, before, task) {
+                Ok(made) => break made,
+                Err(Halt::Failed(error)) => return Err(error),
+                Err(Halt::Memory(needed)) => {
+                    if !held.tighten()? {
+                        return Err(hopeless(task.config.budget, needed));
+                    }
                 }
-                _ => {
-                    models += 1;
-                    let model = member.fit.fit_dyn(&TrainingSet::with_shelf(&data, &shelf), run)?;
-                    Fitted { model, at: now, events }
-                }
-            });
-        }
-        let ranker = Arc::new(config.lineup.ranker(&fitted)?);
-        let snapshot = Snapshot::new(Arc::clone(&data), Arc::clone(catalog), ranker)?.covering(covers);
-        let events = (builder.len() - known.min(builder.len())) as u64;
-        self.state = Some(State { epoch, covers, builder, data, fitted });
-        Ok(Next { snapshot, events, models })
+            }
+        };
+        let (arrived, counted) = (held.arrived(), data.summary());
+        let kept = counted.events as u64 + counted.cancelled;
+        self.state = Some(State { epoch, covers, held, data, fitted });
+        let evicted = arrived.saturating_sub(kept + counted.searches as u64);
+        Ok(Next { snapshot: snapshot.covering(covers), events: arrived - known.min(arrived), evicted, models })
     }
 }
 
-/// A builder for one epoch. Who was erased has no number, so numbers change with the epoch, and so does their name.
-pub(super) fn empty(config: &LiveConfig, epoch: u64) -> DatasetBuilder {
+/// The dataset of what is held, with its models; of those before, what can be used.
+fn made(held: &Held, before: Option<&State>, task: &Task<'_>) -> Result<Made, Halt> {
+    let Task { config, catalog, now, run, stale } = *task;
+    let mut room = Room::of(config.budget);
+    room.take(held.memory_report().total())?;
+    let data = Arc::new(held.dataset(now)?);
+    let shelf = Shelf::new(&data, Arc::clone(catalog));
+    room.take(data.memory_report().total() + shelf.memory_report().total())?;
+    // Where numbers were given anew, models of the old ones are of no use.
+    let before = before.filter(|state| state.data.lineage() == data.lineage());
+    let known = before.map_or(0, |state| state.held.arrived());
+    let delta = before.and_then(|state| Delta::between(&state.data, &data));
+    let mut models = 0;
+    let mut fitted = Vec::with_capacity(config.lineup.members().len());
+    for (place, member) in config.lineup.members().iter().enumerate() {
+        let last = before.and_then(|state| state.fitted.get(place));
+        let events = held.arrived();
+        let due = stale == Stale::All
+            || last.is_none_or(|last| member.refit.is_due(events - last.events.min(events), now.since(last.at)));
+        let next = match (last, &delta) {
+            (Some(last), _) if !due => last.clone(),
+            // An update needs the model of just before, and the catalogue is part of what some models learn from.
+            (Some(last), Some(delta)) if stale == Stale::ByPolicy && last.events == known => {
+                models += 1;
+                let updated = member.fit.update_dyn(&*last.model, delta, Some(&shelf), &room.run(run));
+                Fitted { model: updated.map_err(|error| room.judge(error, run))?, at: now, events }
+            }
+            _ => {
+                models += 1;
+                let fit = member.fit.fit_dyn(&TrainingSet::with_shelf(&data, &shelf), &room.run(run));
+                Fitted { model: fit.map_err(|error| room.judge(error, run))?, at: now, events }
+            }
+        };
+        room.take(next.model.memory_report().total())?;
+        fitted.push(next);
+    }
+    let ranker = Arc::new(config.lineup.ranker(&fitted)?);
+    let snapshot = Snapshot::new(Arc::clone(&data), Arc::clone(catalog), ranker)?;
+    Ok(Made { data, fitted, snapshot, models })
+}
+
+/// Nothing held, for one epoch. Who was erased has no number, so numbers change with the epoch, and so does their name.
+pub(super) fn empty(config: &LiveConfig, epoch: u64) -> Held {
     let lineage = match epoch {
         0 => config.lineage,
         epoch => Lineage::new(config.lineage.get() ^ epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
     };
-    DatasetBuilder::new(lineage).weights(config.weights.clone()).session_gap(config.session_gap)
+    let builder = DatasetBuilder::new(lineage).weights(config.weights.clone()).session_gap(config.session_gap);
+    let bounds = Bounds { caps: (*config.caps).clone(), bytes: config.budget.map(LiveBudget::held) };
+    Held::new(builder, bounds)
+}
+
+/// Whether a state that was read from a file is within the budget.
+pub(super) fn fits(config: &LiveConfig, state: &State, snapshot: &Snapshot) -> bool {
+    let bytes = state.held.memory_report().total() + snapshot.memory_report().total();
+    Room::of(config.budget).take(bytes).is_ok()
 }
 
 fn lost(error: IngestError<LogError>) -> LiveError {
     match error {
         IngestError::Source { source, .. } => source.into(),
         IngestError::Full(full) => full.into(),
-        // The builder skips; a log refuses before it keeps.
+        // What no dataset can use is skipped; a log refuses it before it keeps it.
         IngestError::Rejected { line, reason, .. } => {
             LogError::Damaged { reason: format!("event {line}: {reason}") }.into()
         }

@@ -4,9 +4,14 @@
 //! and in the fold-in of factor models), in the seen filter, in the baskets. In the counts of everybody else it counts
 //! after the next [`Live::refresh`], which touches only what changed where a model can do that.
 //!
+//! Memory is bounded by [caps](LiveConfig::caps) and a [budget](LiveConfig::budget); what is left out of it stays in the log.
+//! Several shops in a process share nothing but the thread pool they are run on: give each its own
+//! [lineage](LiveConfig::lineage), log and store; example `tenants` opens them as they are asked for.
+//!
 //! Nothing happens behind the shop's back: no thread, no clock. The shop calls `refresh` when it likes, or gives a thread
 //! to [`Live::keep_fresh`].
 
+mod budget;
 mod config;
 mod fresh;
 mod learning;
@@ -15,8 +20,10 @@ mod saved;
 mod shopper;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+pub use budget::LiveBudget;
 use config::Kept;
 pub use config::LiveConfig;
 pub use lineup::{Lineup, Refit};
@@ -37,8 +44,8 @@ use crate::run::Run;
 use crate::scorer::{FitError, Workspace};
 use crate::source::Flow;
 use crate::time::Timestamp;
-use fresh::{FreshEvent, FreshTable};
-use learning::Learning;
+use fresh::{FreshCount, FreshEvent, FreshTable};
+use learning::{Learning, Next, Task};
 
 /// Why a live recommender could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +72,16 @@ pub enum LiveError {
     /// The store could not.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The memory budget does not hold the models of even the fewest events. The last snapshot is served on.
+    #[error(
+        "the memory budget of {declared} bytes is too small: it would take about {needed}; raise it, keep less of the catalogue, or serve smaller models"
+    )]
+    Budget {
+        /// Bytes that were declared.
+        declared: u64,
+        /// Bytes that would do, as far as is known.
+        needed: u64,
+    },
     /// There is nothing to save to.
     #[error("no store was configured; open with LiveConfig::store")]
     NoStore,
@@ -94,6 +111,8 @@ pub struct Refreshed {
     pub models: usize,
     /// Events that retention took away.
     pub expired: u64,
+    /// Events of the log that caps or the budget keep out of the dataset.
+    pub evicted: u64,
 }
 
 /// What is held in memory between refreshes.
@@ -104,7 +123,15 @@ pub struct LiveReport {
     pub profiles: usize,
     /// Fresh events.
     pub events: usize,
-    /// Bytes by part, the served snapshot included.
+    /// Profiles whose fresh events were let go of since the last refresh, for want of room: refresh sooner.
+    pub let_go: u64,
+    /// The cap on all events that is in force: that of the [`caps`](LiveConfig::caps), or less to stay within the budget.
+    pub events_cap: u32,
+    /// The declared budget.
+    pub budget: Option<LiveBudget>,
+    /// Bytes by part: the served snapshot, what the next refresh goes on from, fresh events, merges, and replaced snapshots
+    /// that are still read. Not the log's, and not those of the workspaces of requests (as many as run at once; a
+    /// few dozen bytes an item each).
     pub memory: MemoryReport,
 }
 
@@ -145,8 +172,21 @@ pub struct Live<L> {
     fresh: FreshTable,
     aliases: RwLock<Aliases>,
     learning: Mutex<Learning>,
+    /// What the learning holds, told without waiting for a refresh.
+    standing: Mutex<Standing>,
     catalog: RwLock<Arc<Catalog>>,
+    /// Whether the generations of the store must go and could not be taken away.
+    outdated: AtomicBool,
+    /// The epoch of what was opened or saved last.
+    saved_epoch: AtomicU64,
     origin: Origin,
+}
+
+/// What is known of the learning while a refresh holds it.
+#[derive(Clone, Debug, Default)]
+struct Standing {
+    held: MemoryReport,
+    events_cap: u32,
 }
 
 impl<L: EventLog> Live<L> {
@@ -157,20 +197,33 @@ impl<L: EventLog> Live<L> {
     /// # Errors
     /// [`LiveError`]. A generation that cannot be opened is no error, see [`Origin`].
     pub fn open(log: L, config: LiveConfig, now: Timestamp, run: &Run<'_>) -> Result<Self, LiveError> {
-        let fresh = FreshTable::new(config.fresh_events);
+        let fresh = FreshTable::new(config.fresh_events, config.budget.map(LiveBudget::fresh));
         let (learning, snapshot, origin) = match saved::restore(&log, &config, &fresh)? {
             Ok((state, snapshot, origin)) => (Learning { state: Some(state) }, snapshot, origin),
             Err(origin) => {
                 let mut learning = Learning::default();
                 let catalog = config.catalog.clone().unwrap_or_default();
-                let next = learning.next(&log, &config, &catalog, now, run, Stale::All)?;
+                let task = Task { config: &config, catalog: &catalog, now, run, stale: Stale::All };
+                let next = learning.next(&log, &task)?;
                 (learning, next.snapshot, origin)
             }
         };
         let aliases = RwLock::new(log.merges()?);
         let catalog = RwLock::new(Arc::clone(snapshot.shelf().catalog()));
         let recommender = Recommender::new(snapshot);
-        Ok(Self { log, config, recommender, fresh, aliases, learning: Mutex::new(learning), catalog, origin })
+        Ok(Self {
+            standing: Mutex::new(learning.standing()),
+            outdated: AtomicBool::new(false),
+            saved_epoch: AtomicU64::new(learning.epoch()),
+            learning: Mutex::new(learning),
+            log,
+            config,
+            recommender,
+            fresh,
+            aliases,
+            catalog,
+            origin,
+        })
     }
 
     /// The log.
@@ -178,7 +231,8 @@ impl<L: EventLog> Live<L> {
         &self.log
     }
 
-    /// The handle to what is served; it does not see fresh events.
+    /// The handle to what is served, for requests of nobody and for looking: it does not see fresh events, and knows who was
+    /// erased, withdrew or was merged until the next refresh. Ask for a shopper by [`recommend`](Live::recommend).
     pub const fn recommender(&self) -> &Recommender {
         &self.recommender
     }
@@ -255,13 +309,19 @@ impl<L: EventLog> Live<L> {
         } else {
             self.log.expire(&self.config.retention, now)?
         };
+        if expired > 0 {
+            self.outdate();
+        }
+        self.clear_store()?;
         let catalog = Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner));
-        let next = learning.next(&self.log, &self.config, &catalog, now, run, stale)?;
+        let next = learning.next(&self.log, &Task { config: &self.config, catalog: &catalog, now, run, stale })?;
         let covers = next.snapshot.covers();
         let generation = self.recommender.publish(next.snapshot);
         self.fresh.settle(covers, learning.epoch());
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = learning.standing();
         self.recommender.tidy();
-        Ok(Refreshed { generation, covers, events: next.events, models: next.models, expired })
+        let Next { events, evicted, models, .. } = next;
+        Ok(Refreshed { generation, covers, events, models, expired, evicted })
     }
 
     /// Refreshes until `pause` says [`Flow::Stop`]: called after each refresh with what it did, it sleeps, waits for a
@@ -291,12 +351,26 @@ impl<L: EventLog> Live<L> {
         Ok(self.recommender.publish(next))
     }
 
-    /// What is held in memory.
+    /// What is held in memory. Waits for no refresh. `O(profiles with fresh events + items)`.
     #[must_use]
     pub fn report(&self) -> LiveReport {
-        let (profiles, events) = self.fresh.len();
-        let memory = self.recommender.snapshot().memory_report().with("fresh events", self.fresh.heap_bytes());
-        LiveReport { profiles, events, memory }
+        let FreshCount { profiles, events, bytes, let_go } = self.fresh.count();
+        let Standing { held, events_cap } = self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let merges = self.aliases.read().unwrap_or_else(PoisonError::into_inner).heap_bytes();
+        let snapshot = self.recommender.snapshot();
+        let memory = snapshot
+            .memory_report()
+            .with_all("learning", &held)
+            .with("fresh events", bytes)
+            .with("merges", merges)
+            .with("replaced snapshots", self.recommender.retired_bytes());
+        LiveReport { profiles, events, let_go, events_cap, budget: self.config.budget, memory }
+    }
+
+    /// The heap bytes held, by part: [`report`](Live::report)'s.
+    #[must_use]
+    pub fn memory_report(&self) -> MemoryReport {
+        self.report().memory
     }
 }
 

@@ -1,15 +1,18 @@
 //! A live recommender in a file: the snapshot it serves, and what the next refresh goes on from.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::fresh::{FreshEvent, FreshTable};
-use super::learning::{State, empty};
+use super::learning::{State, empty, fits};
 use super::lineup::Fitted;
 use super::{Kept, Live, LiveConfig, LiveError};
 use crate::consent::Shopper;
-use crate::dataset::DatasetBuilder;
-use crate::log::{EventLog, Scan};
+use crate::dataset::Held;
+use crate::log::{Cursor, EventLog, LogError, Scan};
 use crate::persist::{ContainerWriter, Generation, Loader, PersistError, Saver};
 use crate::serve::Snapshot;
 use crate::serve::saved::{Saved, mismatch};
@@ -26,6 +29,9 @@ pub struct Origin {
     pub replayed: u64,
     /// Later generations that could not be served, latest first, each with the reason.
     pub skipped: Vec<(Generation, String)>,
+    /// Files that were removed: generations of before a merge, withdrawal, expiry or erasure, which may hold what must not be
+    /// held any more, and all of them where the process died in an erasure.
+    pub removed: Vec<String>,
 }
 
 impl<L: EventLog> Live<L> {
@@ -35,7 +41,8 @@ impl<L: EventLog> Live<L> {
     }
 
     /// Keeps what is served as a new generation of the [store](LiveConfig::store), so that the next
-    /// [`open`](Live::open) fits nothing. Serving and recording go on meanwhile; a refresh waits.
+    /// [`open`](Live::open) fits nothing. Serving and recording go on meanwhile; a refresh waits. Generations of before the
+    /// last merge, withdrawal, expiry or erasure go first: nothing could be opened from them any more.
     ///
     /// # Errors
     /// [`LiveError::NoStore`], [`LiveError::Store`] when it cannot be written (the generations there were still are), or when
@@ -46,30 +53,82 @@ impl<L: EventLog> Live<L> {
         let snapshot = self.recommender.snapshot();
         let state = learning.state.as_ref().ok_or(LiveError::NoStore)?;
         let recipes = self.config.lineup.recipes();
+        let seal = seal(&self.log, state.covers)?;
+        if self.saved_epoch.load(Ordering::Acquire) != state.epoch {
+            self.outdate();
+        }
+        self.clear_store()?;
         let write = |out: &mut dyn std::io::Write| {
             let mut file = ContainerWriter::new(out)?;
             let mut out = Saver::new(&mut file);
             snapshot.save(&mut out, codecs)?;
-            state.save(&mut out.at("live"), &recipes)?;
+            state.save(&mut out.at("live"), &recipes, seal)?;
             file.finish().map(drop)
         };
         // From here on until the file has its name, nobody is erased.
         let mut still = None;
-        store.publish_unless(write, || {
+        let generation = store.publish_unless(write, || {
             still = Some(self.aliases.read().unwrap_or_else(PoisonError::into_inner));
-            Ok(self.log.state()?.epoch != state.epoch)
+            Ok::<bool, LiveError>(self.log.state()?.epoch != state.epoch)
+        })?;
+        self.saved_epoch.store(state.epoch, Ordering::Release);
+        Ok(generation)
+    }
+}
+
+impl<L> Live<L> {
+    /// Notes that what the store has is of an epoch that is over.
+    pub(super) fn outdate(&self) {
+        self.outdated.store(true, Ordering::Release);
+    }
+
+    /// Takes away what is of an epoch that is over. On an error, the next refresh or save tries again.
+    pub(super) fn clear_store(&self) -> Result<Vec<String>, LiveError> {
+        if !self.outdated.swap(false, Ordering::AcqRel) {
+            return Ok(Vec::new());
+        }
+        let Some(kept) = &self.config.store else { return Ok(Vec::new()) };
+        kept.store.erase_all().map_err(|error| {
+            self.outdate();
+            error.into()
         })
     }
 }
 
 impl State {
-    fn save(&self, out: &mut Saver<'_>, recipes: &[String]) -> Result<(), PersistError> {
+    fn save(&self, out: &mut Saver<'_>, recipes: &[String], seal: Option<u64>) -> Result<(), PersistError> {
         out.value("recipes", recipes)?;
+        out.value("seal", &seal)?;
         out.value("epoch", &self.epoch)?;
         out.column("fitted_at", &self.fitted.iter().map(|fitted| fitted.at.millis()).collect::<Vec<_>>())?;
         out.column("fitted_events", &self.fitted.iter().map(|fitted| fitted.events).collect::<Vec<_>>())?;
-        self.builder.save(&mut out.at("builder"))
+        self.held.save(&mut out.at("builder"))
     }
+}
+
+/// A fingerprint of the last event a state covers, so that no other log, nor an older copy that went another way, is taken
+/// for the one it was made from; none when that event is gone.
+fn seal(log: &dyn EventLog, covers: Cursor) -> Result<Option<u64>, LogError> {
+    let Some(before) = covers.get().checked_sub(1) else { return Ok(None) };
+    let mut seal = None;
+    log.scan(Scan::after(Cursor::new(before)).even_restricted(), &mut |logged| {
+        let event = &logged.event;
+        if logged.cursor == covers {
+            let text = format!(
+                "{} {} {:?} {} {} {} {:?}",
+                logged.received.millis(),
+                event.at.millis(),
+                event.shopper,
+                event.item,
+                event.kind,
+                event.quantity,
+                event.id
+            );
+            seal = Some(xxh3_64(text.as_bytes()));
+        }
+        Flow::Stop
+    })?;
+    Ok(seal)
 }
 
 /// Why a generation is not served: not the fault of the file.
@@ -78,12 +137,21 @@ fn other(what: &'static str, saved: impl ToString, now: impl ToString) -> Persis
     PersistError::Recipe { what, saved: saved.to_string(), now: now.to_string(), hint }
 }
 
-fn load(kept: &Kept, config: &LiveConfig, epoch: u64, path: &Path) -> Result<(State, Snapshot), PersistError> {
+fn load(
+    kept: &Kept,
+    config: &LiveConfig,
+    epoch: u64,
+    path: &Path,
+    outdated: &mut Vec<PathBuf>,
+) -> Result<(State, Snapshot, Option<u64>), PersistError> {
     let file = (kept.open)(path)?;
     let from = Loader::new(&file);
     let live = from.at("live");
     let saved_epoch: u64 = live.value("epoch")?;
     if saved_epoch != epoch {
+        if saved_epoch < epoch {
+            outdated.push(path.to_owned());
+        }
         return Err(other("the log's epoch", saved_epoch, epoch));
     }
     let (saved_recipes, recipes): (Vec<String>, _) = (live.value("recipes")?, config.lineup.recipes());
@@ -91,10 +159,9 @@ fn load(kept: &Kept, config: &LiveConfig, epoch: u64, path: &Path) -> Result<(St
         return Err(other("the lineup's models", saved_recipes.join("; "), recipes.join("; ")));
     }
     let Saved { dataset, catalog, ranker, covers } = Saved::load(&from, &kept.codecs)?;
-    let builder = DatasetBuilder::load(&live.at("builder"), &dataset)?;
-    if !builder.is_like(&empty(config, epoch)) {
-        return Err(other("lineage, weights or session gap", "others", "those of the configuration"));
-    }
+    let Some(held) = Held::load(&live.at("builder"), &dataset, &empty(config, epoch))? else {
+        return Err(other("lineage, weights, session gap, caps or budget", "others", "those of the configuration"));
+    };
     let ranker = ranker.build().map_err(|e| mismatch(&e))?;
     let (at, events): (Vec<i64>, Vec<u64>) = (live.column("fitted_at")?, live.column("fitted_events")?);
     let models = config.lineup.models(&ranker).filter(|models| models.len() == at.len() && at.len() == events.len());
@@ -107,7 +174,11 @@ fn load(kept: &Kept, config: &LiveConfig, epoch: u64, path: &Path) -> Result<(St
     let ranker = Arc::new(config.lineup.ranker(&fitted).map_err(|e| mismatch(&e))?);
     let catalog = config.catalog.clone().unwrap_or(catalog);
     let snapshot = Snapshot::new(Arc::clone(&dataset), catalog, ranker).map_err(|e| mismatch(&e))?.covering(covers);
-    Ok((State { epoch, covers, builder, data: dataset, fitted }, snapshot))
+    let state = State { epoch, covers, held, data: dataset, fitted };
+    if !fits(config, &state, &snapshot) {
+        return Err(other("the bytes", "more", "less than the memory budget allows"));
+    }
+    Ok((state, snapshot, live.value("seal")?))
 }
 
 /// The newest generation that can be served, and in `fresh` what was logged since.
@@ -120,15 +191,20 @@ pub(super) fn restore(
     let told = |skipped: Vec<(Generation, PersistError)>| -> Vec<_> {
         skipped.into_iter().map(|(generation, error)| (generation, error.to_string())).collect()
     };
+    let mut removed = if kept.store.erasure_is_due()? { kept.store.finish_erasure()? } else { Vec::new() };
     let before = log.state()?;
-    let opened = match kept.store.try_newest(|path| load(kept, config, before.epoch, path))? {
+    let mut outdated = Vec::new();
+    let found = kept.store.try_newest(|path| load(kept, config, before.epoch, path, &mut outdated))?;
+    removed.extend(kept.store.erase_where(|generation| outdated.contains(&kept.store.path(generation)))?);
+    let opened = match found {
         Ok(opened) => opened,
-        Err(skipped) => return Ok(Err(Origin { skipped: told(skipped), ..Origin::default() })),
+        Err(skipped) => return Ok(Err(Origin { skipped: told(skipped), removed, ..Origin::default() })),
     };
-    let (state, snapshot) = opened.value;
-    let mut origin = Origin { generation: Some(opened.generation), replayed: 0, skipped: told(opened.skipped) };
-    if state.covers > before.end {
-        let reason = "it knows more of the log than there is; this is another log, or an older copy".to_owned();
+    let (state, snapshot, saved) = opened.value;
+    let mut origin =
+        Origin { generation: Some(opened.generation), replayed: 0, skipped: told(opened.skipped), removed };
+    if state.covers > before.end || seal(log, state.covers)? != saved {
+        let reason = "it knows other events than the log holds; this is another log, or an older copy".to_owned();
         origin.skipped.push((opened.generation, reason));
         return Ok(Err(Origin { generation: None, ..origin }));
     }

@@ -21,7 +21,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 struct Args {
     events: u64,
     every: u64,
-    budget: LiveBudget,
+    budget: MemoryBudget,
 }
 
 fn main() -> Result<()> {
@@ -34,7 +34,7 @@ fn main() -> Result<()> {
 }
 
 fn args() -> Result<Args> {
-    let mut args = Args { events: 60_000, every: 20_000, budget: LiveBudget::new(32 << 20)? };
+    let mut args = Args { events: 60_000, every: 20_000, budget: MemoryBudget::new(32 << 20)? };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         let value = given.next().ok_or("usage: bounded [--events N] [--every N] [--budget 1GiB]")?;
@@ -48,7 +48,7 @@ fn args() -> Result<Args> {
     Ok(args)
 }
 
-fn config(budget: LiveBudget) -> Result<LiveConfig> {
+fn config(budget: MemoryBudget) -> Result<LiveConfig> {
     let lineup = Lineup::new()
         .model(CoOccurrenceParams::co_view().check()?, 1.0, Refit::EveryRefresh)
         .model(TrendingParams::default().check()?, 0.2, Refit::EveryRefresh)

@@ -44,7 +44,7 @@ fn open(folder: &Path, shop: u64) -> Result<Live<SqliteLog>> {
         .fallback(PopularityParams::default().check()?, Refit::EveryRefresh);
     let config = LiveConfig::new(lineup)
         .lineage(Lineage::new(shop))
-        .budget(LiveBudget::new(64 << 20)?)
+        .budget(MemoryBudget::new(64 << 20)?)
         .store(Store::open(folder.join("store"), 2)?, Codecs::default());
     Ok(Live::open(SqliteLog::open(folder.join("shop.db"))?, config, Timestamp::MIN, &Run::new(shop))?)
 }

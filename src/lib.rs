@@ -108,6 +108,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod budget;
 mod consent;
 mod event;
 mod ids;
@@ -138,6 +139,7 @@ pub mod source;
 pub mod testing;
 pub mod tune;
 
+pub use budget::{MemoryBudget, NoBudget};
 pub use catalog::{
     AttributeId, AttributeKind, AttributeValue, Catalog, CatalogBuilder, CatalogChange, CatalogError, CompiledSelect,
     ItemRecord, Select, SelectError, Shelf, UpdateReport,
@@ -147,8 +149,8 @@ pub use catalog::{CatalogColumns, CatalogLoadError, CatalogReport};
 pub use consent::{Consented, LawfulBasis, Shopper};
 pub use dataset::{
     Cancel, Dataset, DatasetBuilder, DatasetError, Delta, EventRef, EventWeights, Events, Extent, HistoryCaps,
-    IngestError, IngestReport, KindWeight, MemoryBudget, MemoryReport, NoBudget, OnReject, Row, SpillError,
-    SpillIngestError, SpillingBuilder, Summary, Transform,
+    IngestError, IngestReport, KindWeight, MemoryReport, OnReject, Row, SpillError, SpillIngestError, SpillingBuilder,
+    Summary, Transform,
 };
 pub use event::{Channel, CustomKind, Event, EventKind, KindSet, UnknownKind};
 pub use ids::{IdMap, ItemIdx, Lineage, MAX_ID_BYTES, TooManyIds, UserIdx};
@@ -181,9 +183,9 @@ pub use scorer::{
 pub use scorer::{EaseParams, Keep};
 pub use serve::{
     Answer, BatchError, BatchReport, Because, Contribution, Effect, English, Explained, Fate, Ignored, Lineup, Live,
-    LiveBudget, LiveConfig, LiveError, LiveReport, Origin, Otherwise, Placement, Recommendation, Recommendations,
-    Recommender, Recorded, Refit, Refreshed, Renderer, Request, RequestError, RuleApplied, SessionEvent, Shard,
-    ShardError, Snapshot, SnapshotError, Source, Stage, StageReport, Why, merge_shards,
+    LiveConfig, LiveError, LiveReport, Origin, Otherwise, Placement, Recommendation, Recommendations, Recommender,
+    Recorded, Refit, Refreshed, Renderer, Request, RequestError, RuleApplied, SessionEvent, Shard, ShardError,
+    Snapshot, SnapshotError, Source, Stage, StageReport, Why, merge_shards,
 };
 #[cfg(any(feature = "csv", feature = "json"))]
 pub use source::{Block, BlockParser, BlockSource, Columns, Fields, NegativeQuantity, SourceError, TimeFormat};

@@ -26,7 +26,7 @@ fn config(shop: u64, store: Store) -> LiveConfig {
         .model(co.check().unwrap(), 1.0, Refit::EveryRefresh)
         .model(als.check().unwrap(), 0.5, Refit::EveryRefresh)
         .fallback(PopularityParams::default().check().unwrap(), Refit::EveryRefresh);
-    let budget = LiveBudget::new(4 << 20).unwrap();
+    let budget = MemoryBudget::new(4 << 20).unwrap();
     LiveConfig::new(lineup).lineage(Lineage::new(shop)).budget(budget).store(store, Codecs::default())
 }
 

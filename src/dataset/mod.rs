@@ -25,7 +25,7 @@ pub use caps::HistoryCaps;
 pub use delta::Delta;
 pub use matrix::Row;
 pub use report::{IngestError, IngestReport, Rejections, SAMPLED_LINES};
-pub use spill::{MemoryBudget, NoBudget, SpillError, SpillIngestError, SpillingBuilder};
+pub use spill::{SpillError, SpillIngestError, SpillingBuilder};
 pub use summary::{MemoryReport, Summary};
 pub use table::{EventRef, Events};
 pub use weights::{Cancel, EventWeights, KindWeight, Transform};

@@ -16,7 +16,7 @@ mod why;
 pub use crate::scorer::{Codecs, Persist};
 pub use batch::{Answer, BatchError, BatchReport};
 pub use explain::{Explained, Fate};
-pub use live::{Lineup, Live, LiveBudget, LiveConfig, LiveError, LiveReport, Origin, Recorded, Refit, Refreshed};
+pub use live::{Lineup, Live, LiveConfig, LiveError, LiveReport, Origin, Recorded, Refit, Refreshed};
 pub use recommender::Recommender;
 pub use render::{English, Renderer};
 pub use request::{Request, RequestError, SessionEvent};

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::MemoryBudget;
+use crate::budget::MemoryBudget;
 use crate::dataset::{DatasetError, IngestError, IngestReport};
 use crate::run::Cancelled;
 

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::columns::{Brought, Columns, Finished, Home};
 use super::run::{self, Events};
-use super::{HELD, MemoryBudget, SpillError, Spilled, SpillingBuilder, ids};
+use super::{HELD, SpillError, Spilled, SpillingBuilder, ids};
+use crate::budget::MemoryBudget;
 use crate::dataset::builder::{DatasetBuilder, by_items};
 use crate::dataset::rows::{RowRules, Written, by_row};
 use crate::dataset::turn::Turn;

@@ -14,7 +14,6 @@
 //! Partitions by shopper made while events arrive would need to know how many shoppers there will be and which of them
 //! are busy; a sorted run can be cut anywhere afterwards.
 
-mod budget;
 mod columns;
 mod error;
 mod files;
@@ -23,13 +22,13 @@ mod run;
 #[cfg(all(feature = "mmap", unix))]
 mod turned;
 
-pub use budget::{MemoryBudget, NoBudget};
 pub use error::{SpillError, SpillIngestError};
 
 use std::path::Path;
 
 use super::builder::{DatasetBuilder, Ended};
 use super::{IngestReport, table::EventTable};
+use crate::budget::MemoryBudget;
 use crate::event::{Event, EventKind};
 use crate::ids::{IdMap, TooManyIds};
 use crate::source::EventSource;

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Lineup, LiveBudget};
+use super::Lineup;
+use crate::budget::MemoryBudget;
 use crate::catalog::Catalog;
 use crate::dataset::{EventWeights, HistoryCaps};
 use crate::ids::Lineage;
@@ -25,7 +26,7 @@ pub struct LiveConfig {
     pub(super) retention: Retention,
     pub(super) fresh_events: usize,
     pub(super) caps: Checked<HistoryCaps>,
-    pub(super) budget: Option<LiveBudget>,
+    pub(super) budget: Option<MemoryBudget>,
     pub(super) store: Option<Kept>,
 }
 
@@ -107,7 +108,11 @@ impl LiveConfig {
         self
     }
 
-    /// With this much memory for everything. On reaching it nothing stops and nothing acknowledged is lost:
+    /// With this much memory for everything: an eighth for fresh events, five eighths for two states of dataset, models and
+    /// what the next refresh goes on from (the one that is served, and the one that is made), and a quarter for the work of a
+    /// refresh, the workspaces of requests and what the allocator loses. What the bound does not know: the log's own memory,
+    /// files that are mapped, and replaced snapshots that a reader holds on to
+    /// ([`LiveReport::memory`](super::LiveReport) shows these). On reaching it nothing stops and nothing acknowledged is lost:
     ///
     /// * fresh events beyond their share: profiles that recorded nothing for the longest are answered from the snapshot alone
     ///   until the next refresh ([`LiveReport::let_go`](super::LiveReport) counts them: refresh sooner);
@@ -116,7 +121,7 @@ impl LiveConfig {
     ///   next [`open`](super::Live::open), or the next change of the log's epoch;
     /// * where even 64 events do not fit (a catalogue or a model of fixed size is too large):
     ///   [`LiveError::Budget`](super::LiveError::Budget), and the last snapshot is served on.
-    pub const fn budget(mut self, budget: LiveBudget) -> Self {
+    pub const fn budget(mut self, budget: MemoryBudget) -> Self {
         self.budget = Some(budget);
         self
     }

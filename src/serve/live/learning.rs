@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::budget::{Halt, LiveBudget, Room, hopeless};
+use super::budget::{Halt, Room, held, hopeless};
 use super::lineup::Fitted;
 use super::{LiveConfig, LiveError, Stale, Standing};
 use crate::catalog::{Catalog, Shelf};
@@ -146,7 +146,7 @@ pub(super) fn empty(config: &LiveConfig, epoch: u64) -> Held {
         epoch => Lineage::new(config.lineage.get() ^ epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
     };
     let builder = DatasetBuilder::new(lineage).weights(config.weights.clone()).session_gap(config.session_gap);
-    let bounds = Bounds { caps: (*config.caps).clone(), bytes: config.budget.map(LiveBudget::held) };
+    let bounds = Bounds { caps: (*config.caps).clone(), bytes: config.budget.map(held) };
     Held::new(builder, bounds)
 }
 

@@ -23,7 +23,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-pub use budget::LiveBudget;
 use config::Kept;
 pub use config::LiveConfig;
 pub use lineup::{Lineup, Refit};
@@ -32,6 +31,7 @@ pub use saved::Origin;
 pub(crate) use fresh::{Base, Fresh};
 
 use super::{Recommendations, Recommender, Request, RequestError, Snapshot, SnapshotError, Why};
+use crate::budget::MemoryBudget;
 use crate::catalog::Catalog;
 use crate::consent::Shopper;
 use crate::dataset::{DatasetError, MemoryReport};
@@ -128,7 +128,7 @@ pub struct LiveReport {
     /// The cap on all events that is in force: that of the [`caps`](LiveConfig::caps), or less to stay within the budget.
     pub events_cap: u32,
     /// The declared budget.
-    pub budget: Option<LiveBudget>,
+    pub budget: Option<MemoryBudget>,
     /// Bytes by part: the served snapshot, what the next refresh goes on from, fresh events, merges, and replaced snapshots
     /// that are still read. Not the log's, and not those of the workspaces of requests (as many as run at once; a
     /// few dozen bytes an item each).
@@ -197,7 +197,7 @@ impl<L: EventLog> Live<L> {
     /// # Errors
     /// [`LiveError`]. A generation that cannot be opened is no error, see [`Origin`].
     pub fn open(log: L, config: LiveConfig, now: Timestamp, run: &Run<'_>) -> Result<Self, LiveError> {
-        let fresh = FreshTable::new(config.fresh_events, config.budget.map(LiveBudget::fresh));
+        let fresh = FreshTable::new(config.fresh_events, config.budget.map(budget::fresh));
         let (learning, snapshot, origin) = match saved::restore(&log, &config, &fresh)? {
             Ok((state, snapshot, origin)) => (Learning { state: Some(state) }, snapshot, origin),
             Err(origin) => {

@@ -1,9 +1,11 @@
-//! How many bytes a build may hold.
+//! How many bytes something may hold.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Bytes that a build may hold in memory, at least [`MemoryBudget::LEAST`].
+use serde::{Deserialize, Serialize};
+
+/// Bytes that a build, or a live recommender, may hold in memory, at least [`MemoryBudget::LEAST`].
 ///
 /// # Example
 /// ```
@@ -13,7 +15,8 @@ use std::str::FromStr;
 /// assert!("a lot".parse::<MemoryBudget>().is_err());
 /// # Ok::<(), likewise::NoBudget>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct MemoryBudget(u64);
 
 /// No number of bytes, or too few of them.
@@ -59,18 +62,31 @@ impl MemoryBudget {
     }
 }
 
+impl From<MemoryBudget> for u64 {
+    fn from(budget: MemoryBudget) -> Self {
+        budget.0
+    }
+}
+
+impl TryFrom<u64> for MemoryBudget {
+    type Error = NoBudget;
+    fn try_from(bytes: u64) -> Result<Self, NoBudget> {
+        Self::new(bytes)
+    }
+}
+
 const UNITS: [(&str, u32); 5] = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40), ("B", 0)];
 
 impl FromStr for MemoryBudget {
     type Err = NoBudget;
 
-    /// A whole number and one of the units B, KiB, MiB, GiB and TiB.
+    /// A whole number and one of the units B, KiB, MiB, GiB and TiB; without one, of bytes.
     fn from_str(text: &str) -> Result<Self, NoBudget> {
-        let parsed = UNITS.iter().find_map(|&(unit, shift)| {
-            let number: u64 = text.trim().strip_suffix(unit)?.trim_end().parse().ok()?;
-            Self::new(number.checked_mul(1 << shift)?).ok()
-        });
-        parsed.ok_or_else(|| NoBudget { got: format!("{text:?}") })
+        let text = text.trim();
+        let with_unit = UNITS.iter().find_map(|&(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), shift)));
+        let (number, shift) = with_unit.unwrap_or((text, 0));
+        let bytes = number.parse().ok().and_then(|number: u64| number.checked_mul(1 << shift));
+        bytes.and_then(|bytes| Self::new(bytes).ok()).ok_or_else(|| NoBudget { got: format!("{text:?}") })
     }
 }
 
@@ -94,6 +110,7 @@ mod tests {
             (" 3MiB ", 3 << 20, "3 MiB"),
             ("1024 GiB", 1 << 40, "1 TiB"),
             ("2 TiB", 2 << 40, "2 TiB"),
+            ("65536", 1 << 16, "64 KiB"),
         ] {
             let budget: MemoryBudget = text.parse().unwrap();
             assert_eq!((budget.bytes(), budget.to_string().as_str()), (bytes, shown), "{text}");
@@ -101,8 +118,12 @@ mod tests {
         }
         for text in ["", "GiB", "-1 GiB", "1.5 GiB", "15 KiB", "7", "2 GB", "99999999999 TiB", "20000000 TiB"] {
             let error = text.parse::<MemoryBudget>().unwrap_err().to_string();
-            assert!(error.contains(&format!("{text:?}")) && error.contains("at least 16384"), "{error}");
+            assert!(error.contains(&format!("{:?}", text.trim())) && error.contains("at least 16384"), "{error}");
         }
+        let budget = MemoryBudget::mib(1).unwrap();
+        assert_eq!(serde_json::to_string(&budget).unwrap(), "1048576");
+        assert_eq!(serde_json::from_str::<MemoryBudget>("1048576").unwrap(), budget);
+        assert!(serde_json::from_str::<MemoryBudget>("12").is_err());
         assert!(MemoryBudget::new(16_383).is_err() && MemoryBudget::gib(0).is_err() && MemoryBudget::mib(0).is_err());
     }
 }

@@ -111,7 +111,7 @@ fn bytes(data: &std::sync::Arc<Dataset>) -> Vec<u8> {
     let ranker = std::sync::Arc::new(Ranker::builder().build().unwrap());
     let snapshot = Snapshot::new(std::sync::Arc::clone(data), catalog_of(&[]), ranker).unwrap();
     let mut bytes = Vec::new();
-    snapshot.write_to(&mut bytes, &Codecs::default()).unwrap();
+    snapshot.write_to(&mut bytes, &serve::Codecs::default()).unwrap();
     bytes
 }
 
@@ -347,7 +347,9 @@ fn refusals_name_figures_and_come_before_anything_is_allocated() {
     let mut spilling = builder(false).spill_to(&folder, MemoryBudget::new(64 << 10).unwrap()).unwrap();
     tell(&views[..1000], |event| {
         let who = Shopper::Profiled(Consented::new("bot", LawfulBasis::Contract));
-        spilling.push(&Event { shopper: who, ..*event }).unwrap();
+        let mut event = *event;
+        event.shopper = who;
+        spilling.push(&event).unwrap();
     });
     let error = spilling.finish(&serial()).unwrap_err();
     assert!(matches!(error, SpillError::Shopper { events: 1000, .. }), "{error}");

@@ -73,7 +73,7 @@ impl Room {
     pub(super) fn keep(&self, pairs: usize) -> Result<(), FitError> {
         let bytes = 8 * pairs as u64;
         if bytes > self.kept {
-            let needed = self.allowed - self.kept + bytes;
+            let needed = self.allowed.saturating_sub(self.kept).saturating_add(bytes);
             return Err(FitError::Memory { model: "a count of pairs", needed, allowed: self.allowed });
         }
         Ok(())
@@ -247,7 +247,7 @@ mod tests {
                 max_items,
                 count: if rows { Count::Rows } else { Count::Units },
             };
-            let room = Room { allowed: u64::MAX, units, pairs, kept: u64::MAX };
+            let room = Room { allowed: 1 << 40, units, pairs, kept: 1 << 39 };
             for threads in [Parallelism::Serial, Parallelism::Pool] {
                 let run = Run::new(0).threads(threads);
                 let expected = PairCounts::of(&data, &all, &rule, &run).unwrap();

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::kernel::rng::SplitMix64;
 use crate::math::distribution::fair_coin;
+use crate::math::special::quantile;
 use crate::{Parallelism, Run};
 
 /// Which ranking added an item.
@@ -143,11 +144,4 @@ pub fn prefer(credits: &[Credit], resamples: usize, level: f64, run: &Run<'_>) -
     let interval = (quantile(&drawn, tail), quantile(&drawn, 1.0 - tail));
     let lean = lean(signs.iter().map(|s| i64::from(*s)).sum());
     Preference { a_wins, b_wins, ties, lean, interval, p_value: fair_coin(a_wins, a_wins + b_wins) }
-}
-
-/// Linear between the two nearest of the sorted values; NaN of none.
-pub(super) fn quantile(sorted: &[f64], at: f64) -> f64 {
-    let place = at * sorted.len().saturating_sub(1) as f64;
-    let (low, high) = (sorted.get(place.floor() as usize), sorted.get(place.ceil() as usize));
-    low.zip(high).map_or(f64::NAN, |(low, high)| low + (high - low) * place.fract())
 }

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::Baskets;
-use crate::math::special::chi_square_tail;
+use crate::math::distribution::chi_square_tail;
 use crate::{Checked, Estimated, ItemIdx, ParamError, ParamSpec, Validate, check_range};
 
 /// Recipe for [`Baskets::affinity`].
@@ -194,7 +194,7 @@ impl Baskets {
                 lift_low: lift.low,
                 lift_high: lift.high,
                 llr,
-                p_value: chi_square_tail(llr.abs()),
+                p_value: chi_square_tail(llr.abs(), 1.0),
             }
         };
         kept.into_iter().map(row).collect()

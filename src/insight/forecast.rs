@@ -14,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Estimated;
-use crate::math::special::two_sided;
+use crate::math::distribution::two_sided;
 
 /// A way to forecast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -12,7 +12,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::math::special::{quantile, student_t};
+use crate::math::distribution::student_two_sided_quantile;
+use crate::math::special::quantile;
 use crate::{
     Checked, Dataset, EventKind, ItemIdx, KindSet, ParamError, ParamSpec, Span, Timestamp, Validate, check_range,
 };
@@ -195,7 +196,8 @@ fn response(item: &str, periods: &[(f64, f64)], params: &PriceParams) -> PriceRe
         let residual = (y - my - slope * (x - mx)) / (1.0 - leverage);
         (x - mx).powi(2) * residual * residual
     };
-    let half = student_t(params.level, n - 2.0) * (logs.iter().map(bent).sum::<f64>()).sqrt() / xx;
+    let half =
+        student_two_sided_quantile(1.0 - params.level, n - 2.0) * (logs.iter().map(bent).sum::<f64>()).sqrt() / xx;
     (out.elasticity, out.elasticity_low, out.elasticity_high) = (slope, slope - half, slope + half);
     out.r_squared = if yy > 0.0 { xy * xy / (xx * yy) } else { 0.0 };
     out.verdict = if out.elasticity_high < 0.0 {

@@ -9,7 +9,8 @@
 use serde::Serialize;
 
 use crate::decide::predict::PurchaseDays;
-use crate::math::special::{quantile, two_sided};
+use crate::math::distribution::two_sided;
+use crate::math::special::quantile;
 use crate::{Dataset, ItemIdx, Timestamp};
 
 /// How an item is bought again, times in days.

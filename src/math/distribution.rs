@@ -2,7 +2,8 @@
 //!
 //! The special functions are `statrs`'s, without its default features: it then brings `num-traits`, which is here
 //! anyway, and `approx`. Looked at on 2026-11-22: `libm` has no incomplete beta or gamma function, `puruspe` is not kept
-//! up, and 150 lines of our own would be 150 lines to trust. Only the functions that return errors are called, so a
+//! up, and 150 lines of our own would be 150 lines to trust. The advisory database (rustsec/advisory-db at its commit of
+//! 2026-08-21) has no entry for `statrs`, `approx` or `num-traits`. Only the functions that return errors are called, so a
 //! strange argument is NaN here and never a panic.
 
 use statrs::function::beta::checked_beta_reg;
@@ -20,6 +21,11 @@ pub(crate) fn normal_quantile(p: f64) -> f64 {
         return f64::NAN;
     }
     -std::f64::consts::SQRT_2 * erfc_inv(2.0 * p)
+}
+
+/// How many standard errors reach to each side for an interval of this level: 1.96 for .95.
+pub(crate) fn two_sided(level: f64) -> f64 {
+    normal_quantile(0.5 + 0.5 * level.clamp(0.0, 1.0))
 }
 
 /// `P(|T| >= |t|)` of Student's law with `degrees` above 0.
@@ -58,6 +64,9 @@ pub(crate) fn chi_square_tail(x: f64, degrees: f64) -> f64 {
     if x.is_infinite() {
         return 0.0;
     }
+    if degrees == 1.0 {
+        return erfc((0.5 * x).sqrt()); // keeps its digits far out in the tail
+    }
     checked_gamma_ur(degrees / 2.0, x / 2.0).unwrap_or(f64::NAN)
 }
 
@@ -93,11 +102,13 @@ mod tests {
     fn the_printed_tables() {
         near(normal_cdf(1.959_963_984_540_054), 0.975, 1e-11);
         near(normal_quantile(0.975), 1.959_963_984_540_054, 1e-10);
+        near(two_sided(0.95), 1.959_963_984_540_054, 1e-10);
         near(normal_quantile(0.001), -3.090_232_306_167_813, 1e-9);
         near(student_two_sided_quantile(0.05, 10.0), 2.228_138_851_986_274, 1e-9);
         near(student_two_sided_quantile(0.05, 1.0), 12.706_204_736_174_7, 1e-7);
         near(student_two_sided(2.0, 5.5), student_two_sided(-2.0, 5.5), 0.0);
         near(chi_square_tail(3.841_458_820_694_124, 1.0), 0.05, 1e-10);
+        near(chi_square_tail(1000.0, 1.0) / 1.795_832_784_800_73e-219, 1.0, 1e-9);
         near(chi_square_tail(18.307_038_053_275_146, 10.0), 0.05, 1e-10);
         near(fair_coin(2, 10), 2.0 * 56.0 / 1024.0, 1e-12);
         near(fair_coin(5, 10), 1.0, 0.0);
@@ -113,6 +124,7 @@ mod tests {
     #[test]
     fn strange_arguments_are_nan() {
         assert!(normal_quantile(1.5).is_nan() && student_two_sided_quantile(0.0, 3.0).is_nan());
+        assert!(chi_square_tail(f64::NAN, 1.0).is_nan() && two_sided(f64::NAN).is_nan());
         assert!(chi_square_tail(1.0, -1.0).is_nan() && student_two_sided(f64::NAN, 3.0).is_nan());
         assert_eq!(student_two_sided(f64::INFINITY, 3.0), 0.0);
     }

@@ -32,14 +32,14 @@ impl Estimated {
     /// `value` ± the normal quantile of `level` times `error`; both ends NaN where the error is.
     #[must_use]
     pub fn normal(value: f64, error: f64, level: f64) -> Self {
-        let half = super::special::two_sided(level) * error;
+        let half = super::distribution::two_sided(level) * error;
         Self { value, low: value - half, high: value + half }
     }
 
     /// For a positive number: the normal interval of its logarithm, `error` being that of the logarithm.
     #[must_use]
     pub fn log_normal(value: f64, error: f64, level: f64) -> Self {
-        let factor = (super::special::two_sided(level) * error).exp();
+        let factor = (super::distribution::two_sided(level) * error).exp();
         Self { value, low: value / factor, high: value * factor }
     }
 
@@ -47,7 +47,7 @@ impl Estimated {
     /// to 1, and no share, not even 0 of 3, is called certain.
     #[must_use]
     pub fn share(hits: f64, of: f64, level: f64) -> Self {
-        let z = super::special::two_sided(level);
+        let z = super::distribution::two_sided(level);
         let p = hits / of;
         let centre = (p + z * z / (2.0 * of)) / (1.0 + z * z / of);
         let half = z / (1.0 + z * z / of) * (p * (1.0 - p) / of + z * z / (4.0 * of * of)).max(0.0).sqrt();
@@ -67,7 +67,7 @@ impl Estimated {
             return Self::unsure(mean);
         }
         let variance = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (n - 1.0);
-        let half = super::special::student_t(level, n - 1.0) * (variance / n).sqrt();
+        let half = super::distribution::student_two_sided_quantile(1.0 - level, n - 1.0) * (variance / n).sqrt();
         Self { value: mean, low: mean - half, high: mean + half }
     }
 

@@ -1,6 +1,6 @@
 //! Special functions: those of `statrs` with the domains of this crate, and the hypergeometric 2F1.
 
-use statrs::function::{beta, erf, gamma};
+use statrs::function::{beta, gamma};
 
 /// The logarithm of the gamma function, for `x > 0`.
 pub(crate) fn ln_gamma(x: f64) -> f64 {
@@ -12,32 +12,9 @@ pub(crate) fn ln_beta(a: f64, b: f64) -> f64 {
     ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
 }
 
-/// The number a standard normal one stays below with probability `p`.
-pub(crate) fn normal_quantile(p: f64) -> f64 {
-    std::f64::consts::SQRT_2 * erf::erf_inv(2.0 * p - 1.0)
-}
-
-/// How many standard errors reach to each side for an interval of this level: 1.96 for .95.
-pub(crate) fn two_sided(level: f64) -> f64 {
-    normal_quantile(0.5 + 0.5 * level.clamp(0.0, 1.0))
-}
-
-/// The probability of a chi-square number with one degree of freedom above `x`.
-pub(crate) fn chi_square_tail(x: f64) -> f64 {
-    erf::erfc((0.5 * x.max(0.0)).sqrt())
-}
-
 /// The regularised incomplete beta function; NaN outside its domain.
 pub(crate) fn beta_cdf(a: f64, b: f64, x: f64) -> f64 {
     beta::checked_beta_reg(a, b, x).unwrap_or(f64::NAN)
-}
-
-/// As [`two_sided`], for Student's t with so many degrees of freedom (above 0).
-pub(crate) fn student_t(level: f64, freedom: f64) -> f64 {
-    // P(|t| > s) = I_x(freedom / 2, 1 / 2) at x = freedom / (freedom + s^2).
-    let tail = 1.0 - level.clamp(0.0, 1.0);
-    let x = bisect(0.0, 1.0, |x| beta_cdf(freedom / 2.0, 0.5, x) - tail);
-    (freedom * (1.0 - x) / x).sqrt()
 }
 
 /// Where the rising `f` crosses 0 between `low` and `high`, to the last bits; an end where it does not.
@@ -127,12 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quantiles_are_those_of_the_tables() {
-        near(two_sided(0.95), 1.959_963_985, 1e-8);
-        near(student_t(0.95, 1.0), 12.706_204_736, 1e-8);
-        near(student_t(0.95, 10.0), 2.228_138_852, 1e-8);
-        near(student_t(0.9, 1e6), 1.644_856, 1e-5);
-        near(chi_square_tail(3.841_458_821), 0.05, 1e-8);
+    fn far_out_nothing_overflows() {
         near(logistic(-800.0) + 1.0, 1.0, 0.0);
         near(soft_plus(800.0), 800.0, 0.0);
         near(ln_add(-1e9, 2.0), 2.0, 0.0);

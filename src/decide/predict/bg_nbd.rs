@@ -19,10 +19,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::bg_nbd_law::{Grouped, Law};
+use super::likelihood::{Peak, Search};
 use super::{CustomerSummary, PredictError};
-use crate::math::optimise::{gradient, hessian, minimise};
-use crate::math::solve::Symmetric;
-use crate::math::special::two_sided;
+use crate::math::distribution::two_sided;
 use crate::{Checked, Estimated, ParamError, ParamSpec, Validate, check_range};
 
 /// Recipe for [`BgNbd`].
@@ -97,10 +96,8 @@ pub struct PurchaseForecast {
 pub struct BgNbd {
     pub(super) law: Law,
     pub(super) level: f64,
-    covariance: Option<Symmetric>,
-    log_likelihood: f64,
+    peak: Peak,
     customers: usize,
-    steps: usize,
 }
 
 impl BgNbd {
@@ -125,31 +122,13 @@ impl BgNbd {
             return too_few("repeat purchases", 0, 1);
         }
         let (grouped, n) = (Grouped::new(customers), customers.len() as f64);
-        // A customer's share of the likelihood: slopes mean the same whatever the number of customers.
-        let cost = |logs: &[f64]| {
-            let inside = logs.iter().all(|log| log.abs() < 25.0);
-            if inside { -Law::from_logs(logs).log_likelihood(&grouped) / n } else { f64::INFINITY }
-        };
+        let cost = |logs: &[f64]| -Law::from_logs(logs).log_likelihood(&grouped) / n;
         // Two starts: few large differences between customers, and many small ones.
         let rate = repeats / age;
-        let found = [(0.3, 0.7, 2.0), (2.0, 1.5, 5.0)]
-            .map(|(r, a, b)| minimise(&cost, &Law { r, alpha: r / rate, a, b }.logs(), 1e-8, params.steps as usize));
-        let [first, second] = found;
-        let best = if second.value < first.value { second } else { first };
-        // Differences leave a slope of some 1e-7; what runs off along a ridge ends at the wall, or with more slope.
-        if !best.value.is_finite() || best.slope > 1e-5 || best.at.iter().any(|log| log.abs() > 20.0) {
-            return Err(PredictError::NotFound { model: "BG/NBD", steps: best.steps, slope: best.slope });
-        }
-        let mut information = hessian(&cost, &best.at);
-        information.of.iter_mut().for_each(|h| *h *= n);
-        Ok(BgNbd {
-            law: Law::from_logs(&best.at),
-            level: params.level,
-            covariance: information.inverse(),
-            log_likelihood: -best.value * n,
-            customers: customers.len(),
-            steps: best.steps,
-        })
+        let start = |r: f64, a, b| Law { r, alpha: r / rate, a, b }.logs();
+        let search = Search { model: "BG/NBD", wall: 25.0, customers: n, steps: params.steps };
+        let peak = search.run(&cost, [&start(0.3, 0.7, 2.0), &start(2.0, 1.5, 5.0)])?;
+        Ok(BgNbd { law: Law::from_logs(&peak.at), level: params.level, peak, customers: customers.len() })
     }
 }
 
@@ -165,42 +144,37 @@ impl BgNbd {
             }
         }
         let law = Law { r, alpha, a, b };
-        Ok(Self { law, level: 0.95, covariance: None, log_likelihood: f64::NAN, customers: 0, steps: 0 })
-    }
-
-    fn parameter(&self, place: usize, value: f64) -> Estimated {
-        let variance = self.covariance.as_ref().map_or(f64::NAN, |c| c.get(place, place));
-        Estimated::log_normal(value, variance.sqrt(), self.level)
+        Ok(Self { law, level: 0.95, peak: Peak::known(law.logs().to_vec()), customers: 0 })
     }
 
     /// Shape of the purchase rates: the smaller, the more customers differ.
     #[must_use]
     pub fn r(&self) -> Estimated {
-        self.parameter(0, self.law.r)
+        self.peak.parameter(0, self.level)
     }
 
     /// Rate of the purchase rates, in units of time: the mean customer buys `r / alpha` times a unit.
     #[must_use]
     pub fn alpha(&self) -> Estimated {
-        self.parameter(1, self.law.alpha)
+        self.peak.parameter(1, self.level)
     }
 
     /// First shape of the probability of leaving, whose mean is `a / (a + b)`.
     #[must_use]
     pub fn a(&self) -> Estimated {
-        self.parameter(2, self.law.a)
+        self.peak.parameter(2, self.level)
     }
 
     /// Second shape of the probability of leaving.
     #[must_use]
     pub fn b(&self) -> Estimated {
-        self.parameter(3, self.law.b)
+        self.peak.parameter(3, self.level)
     }
 
     /// The logarithm of the likelihood of the customers it was fitted on; NaN for known parameters.
     #[must_use]
     pub const fn log_likelihood(&self) -> f64 {
-        self.log_likelihood
+        self.peak.log_likelihood
     }
 
     /// How many customers it was fitted on.
@@ -212,20 +186,19 @@ impl BgNbd {
     /// How many steps the search took.
     #[must_use]
     pub const fn steps(&self) -> usize {
-        self.steps
+        self.peak.steps
     }
 
     /// Whether the likelihood has a curvature at its top, so that there are intervals. Where it has not (too few
     /// customers to tell rates from leaving), all intervals are NaN.
     #[must_use]
     pub const fn has_intervals(&self) -> bool {
-        self.covariance.is_some()
+        self.peak.has_intervals()
     }
 
     /// The standard error of `f` of the log-parameters, by the delta method.
     fn error_of(&self, f: impl Fn(Law) -> f64) -> f64 {
-        let Some(covariance) = &self.covariance else { return f64::NAN };
-        covariance.quadratic(&gradient(&|logs: &[f64]| f(Law::from_logs(logs)), &self.law.logs())).max(0.0).sqrt()
+        self.peak.error_of(|logs| f(Law::from_logs(logs)))
     }
 
     /// As [`Estimated::log_normal`], for `f` of the parameters; 0 is certain.
@@ -248,7 +221,7 @@ impl BgNbd {
         let odds = |p: f64| (p / (1.0 - p)).ln();
         let half = two_sided(self.level) * self.error_of(|law| odds(law.alive(customer)));
         let shifted = |by: f64| crate::math::special::logistic(odds(p) + by);
-        if half.is_nan() && self.covariance.is_some() {
+        if half.is_nan() && self.peak.has_intervals() {
             return Estimated { value: p, low: p, high: p }; // so near 0 or 1 that the odds are not finite
         }
         Estimated { value: p, low: shifted(-half), high: shifted(half) }

@@ -89,20 +89,31 @@ impl Law {
         Self { r: self.r + x, alpha: self.alpha + c.age, a: self.a, b: self.b + x }
     }
 
-    /// Expected purchases of a new customer in `h`: equation 9, as `(a + b - 1) / (a - 1) [1 - (1 - z)^(a-1) 2F1(a +
-    /// b - 1 - r, a - 1; a + b - 1 + ...; z)]` with `z = h / (alpha + h)`: Euler's transformation (A&S 15.3.3) takes
-    /// the power inside, where nothing overflows and the series converges for any h.
+    /// Expected purchases of a new customer in `h`, equation 9: with `c = a + b - 1` and `z = h / (alpha + h)`,
+    /// `c / (a - 1) [1 - (1 - z)^r 2F1(r, b; c; z)]`. Where `a < r + 1` that function grows without bound as `z` nears 1,
+    /// and the power vanishes; Euler's transformation (A&S 15.3.3) makes of it `(1 - z)^(a - 1) 2F1(c - r, a - 1; c; z)`,
+    /// which stays bounded there. So each is taken where it is bounded, and a series of some `h / alpha` terms is enough:
+    /// right to 1e-9 up to `h = 10,000 alpha`, held against quadrature.
     pub(super) fn expected(self, h: f64) -> f64 {
         let Self { r, alpha, a, b } = self;
         let at = |a: f64| {
-            let (c, z) = (a + b - 1.0, h / (alpha + h));
-            let power = ((a - 1.0) * (alpha / (alpha + h)).ln()).exp();
-            c / (a - 1.0) * (1.0 - power * hypergeometric(c - r, a - 1.0, c, z))
+            let (c, z, rest) = (a + b - 1.0, h / (alpha + h), (alpha / (alpha + h)).ln());
+            let bounded = if a > r + 1.0 {
+                (r * rest).exp() * hypergeometric(r, b, c, z)
+            } else {
+                ((a - 1.0) * rest).exp() * hypergeometric(c - r, a - 1.0, c, z)
+            };
+            c / (a - 1.0) * (1.0 - bounded)
         };
-        // Two values of `a` make the formula 0/0, though its limit is smooth: the mean of its neighbours is the limit.
-        const NEAR: f64 = 1e-5;
-        let singular = [1.0, 1.0 - b].into_iter().find(|s| (a - s).abs() < NEAR);
-        let expected = singular.map_or_else(|| at(a), |s| 0.5 * (at(s - 2.0 * NEAR) + at(s + 2.0 * NEAR)));
+        // Two values of `a` make the formula 0/0, though its limit is smooth: about them the chord between two
+        // neighbours is it to 1e-9, slope included, which the intervals need.
+        const NEAR: f64 = 2e-5;
+        let chord = |s: f64| {
+            let (low, high) = (at(s - NEAR), at(s + NEAR));
+            low + (high - low) * (a - (s - NEAR)) / (2.0 * NEAR)
+        };
+        let singular = [1.0, 1.0 - b].into_iter().find(|s| (a - s).abs() < NEAR / 2.0);
+        let expected = singular.map_or_else(|| at(a), chord);
         if h > 0.0 { expected.max(0.0) } else { 0.0 }
     }
 
@@ -148,6 +159,45 @@ mod tests {
                 assert!((mean - expected).abs() < 1e-6 * expected, "{law:?} {h}: {mean} and {expected}");
                 assert!((counts.iter().sum::<f64>() - 1.0).abs() < 1e-9);
             }
+        }
+    }
+
+    #[test]
+    fn long_horizons_are_those_of_quadrature() {
+        // Integrals over the probability of leaving by adaptive quadrature, to 13 digits.
+        for (law, h, expected) in [
+            ([0.243, 4.414, 0.793, 2.426], 100.0, 2.1536737127669e+00),
+            ([0.243, 4.414, 0.793, 2.426], 10000.0, 1.5067913315055e+01),
+            ([1.5, 10.0, 1.000004, 3.0], 100.0, 5.0479745174014e+00),
+            ([1.5, 10.0, 1.000004, 3.0], 10000.0, 1.8075687016192e+01),
+            ([1.5, 10.0, 1.000009, 3.0], 100.0, 5.0479553421401e+00),
+            ([1.5, 10.0, 1.000009, 3.0], 10000.0, 1.8075434994280e+01),
+            ([0.05, 1.0, 15.0, 0.3], 100.0, 2.0959896923219e-01),
+            ([0.05, 1.0, 15.0, 0.3], 1000.0, 2.9755332907652e-01),
+            ([0.05, 1.0, 15.0, 0.3], 10000.0, 3.7624439413821e-01),
+            ([0.6, 3.0, 2.4, 1.7], 100.0, 1.7032738262766e+00),
+            ([0.6, 3.0, 2.4, 1.7], 10000.0, 2.1775106393965e+00),
+            ([12.0, 3.0, 0.1, 15.0], 100.0, 3.1231754789532e+02),
+            ([12.0, 3.0, 0.1, 15.0], 10000.0, 2.0049085972871e+04),
+        ] {
+            let [r, alpha, a, b] = law;
+            let got = Law { r, alpha, a, b }.expected(h);
+            assert!((got / expected - 1.0).abs() < 1e-8, "{law:?} {h}: {got} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn nothing_jumps_where_the_formula_is_0_by_0() {
+        // The chord, and its slope: the errors of intervals are made of it.
+        for (b, s) in [(3.0, 1.0), (0.6, 0.4)] {
+            let at = |a: f64| Law { r: 1.5, alpha: 10.0, a, b }.expected(500.0);
+            let slope = (at(s + 2e-4) - at(s - 2e-4)) / 4e-4;
+            for near in [-2.1e-5, -1.1e-5, -0.9e-5, -4e-6, 0.0, 4e-6, 0.9e-5, 1.1e-5, 2.1e-5] {
+                let (line, got) = (at(s - 2e-4) + slope * (near + 2e-4), at(s + near));
+                assert!((got / line - 1.0).abs() < 1e-6, "{b} {near}: {got} and {line}");
+            }
+            let local = (at(s + 6e-6) - at(s - 6e-6)) / 1.2e-5;
+            assert!((local / slope - 1.0).abs() < 1e-3, "{b}: {local} and {slope}");
         }
     }
 

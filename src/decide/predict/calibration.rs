@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{BgNbd, CustomerSummary};
-use crate::math::special::two_sided;
+use crate::math::distribution::two_sided;
 
 /// The customers who had come back a number of times.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -87,7 +87,7 @@ pub fn lifetime_value(
     if count.value <= 0.0 || value <= 0.0 {
         return Ok(Estimated { value: 0.0, low: 0.0, high: 0.0 });
     }
-    let z = crate::math::special::two_sided(purchases.level);
+    let z = crate::math::distribution::two_sided(purchases.level);
     let error = (count.high / count.value).ln() / z;
     Ok(Estimated::log_normal(count.value * value, error.hypot(spend.log_error(customer)), purchases.level))
 }

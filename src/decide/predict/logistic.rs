@@ -17,8 +17,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::PredictError;
+use crate::math::distribution::two_sided;
 use crate::math::solve::Symmetric;
-use crate::math::special::{logistic, soft_plus, two_sided};
+use crate::math::special::{logistic, soft_plus};
 use crate::{Checked, Estimated, ParamError, ParamSpec, Validate, check_range};
 
 /// Recipe for [`Logistic`].

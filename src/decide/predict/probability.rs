@@ -7,30 +7,10 @@
 use serde::Serialize;
 
 use super::PredictError;
+use super::quality::check;
 use crate::Estimated;
 use crate::math::solve::Symmetric;
 use crate::math::special::{logistic, soft_plus};
-
-fn check(probabilities: &[f64], labels: &[u8]) -> Result<(), PredictError> {
-    if probabilities.len() != labels.len() {
-        return Err(PredictError::Lengths { rows: probabilities.len(), labels: labels.len() });
-    }
-    if probabilities.is_empty() {
-        return Err(PredictError::TooFew { what: "rows", got: 0, needed: 1 });
-    }
-    if let Some(row) = probabilities.iter().position(|p| !(0.0..=1.0).contains(p)) {
-        return Err(PredictError::Row {
-            row,
-            what: "probability",
-            got: probabilities[row],
-            expected: "a number from 0 to 1",
-        });
-    }
-    match labels.iter().position(|&l| l > 1) {
-        Some(row) => Err(PredictError::Row { row, what: "label", got: labels[row].into(), expected: "0 or 1" }),
-        None => Ok(()),
-    }
-}
 
 /// The log-odds, with 0 and 1 taken for one in 10^13.
 fn log_odds(p: f64) -> f64 {

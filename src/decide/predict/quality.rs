@@ -37,7 +37,7 @@ impl Reliability {
     ///
     /// # Errors
     /// [`PredictError::Lengths`], [`PredictError::TooFew`] without rows, [`PredictError::Row`] for a prediction
-    /// outside 0 to 1.
+    /// outside 0 to 1 or a label above 1.
     pub fn new(probabilities: &[f64], labels: &[u8], parts: usize, level: f64) -> Result<Self, PredictError> {
         let sorted = sorted(probabilities, labels)?;
         let size = sorted.len().div_ceil(parts.max(1)).max(1);
@@ -108,7 +108,8 @@ impl Quality {
     }
 }
 
-fn sorted(probabilities: &[f64], labels: &[u8]) -> Result<Vec<(f64, f64)>, PredictError> {
+/// That there is a probability a label, and that they are such.
+pub(super) fn check(probabilities: &[f64], labels: &[u8]) -> Result<(), PredictError> {
     if probabilities.len() != labels.len() {
         return Err(PredictError::Lengths { rows: probabilities.len(), labels: labels.len() });
     }
@@ -123,8 +124,16 @@ fn sorted(probabilities: &[f64], labels: &[u8]) -> Result<Vec<(f64, f64)>, Predi
             expected: "a number from 0 to 1",
         });
     }
-    let mut rows: Vec<(f64, f64)> =
-        probabilities.iter().zip(labels).map(|(&p, &l)| (p, f64::from(u8::from(l > 0)))).collect();
+    match labels.iter().position(|&l| l > 1) {
+        Some(row) => Err(PredictError::Row { row, what: "label", got: labels[row].into(), expected: "0 or 1" }),
+        None => Ok(()),
+    }
+}
+
+/// By rising probability.
+fn sorted(probabilities: &[f64], labels: &[u8]) -> Result<Vec<(f64, f64)>, PredictError> {
+    check(probabilities, labels)?;
+    let mut rows: Vec<(f64, f64)> = probabilities.iter().zip(labels).map(|(&p, &l)| (p, f64::from(l))).collect();
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
     Ok(rows)
 }

@@ -3,7 +3,7 @@
 //! Poisson-Gamma: a shopper buys an item at a rate of their own, rates are gamma distributed, and the shopper's own
 //! purchases sharpen the rate. A Poisson process has its most likely next purchase at once, which no packet of soap
 //! does: Bhagat, Muralidharan, Lobzhanidze & Vishwanath ("Buy It Again", KDD 2018) therefore bend the age of the last
-//! purchase about the mean interval ([`Replenishment::bent_rate`] is theirs). Here the modification is in the law: an
+//! purchase about the mean interval ([`Replenishment::bent_rate`]). Here the modification is in the law: an
 //! interval is Gamma(`shape`, mean 1 / rate), the Erlang of Chatfield & Goodhardt 1973 with any shape; at shape 1 it
 //! is the Poisson-Gamma. The next interval of a shopper with `k` intervals of sum `S` is then a scaled beta-prime
 //! number, whose quantiles are windows:
@@ -27,15 +27,13 @@
 //! Cost: fit `O(pairs)` a step of the search (one logarithm each); a window `O(log purchases)` and, after silence,
 //! some hundred incomplete beta functions.
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::PredictError;
+use super::purchase_days::{DAY, PurchaseDays};
 use crate::math::optimise::minimise;
 use crate::math::special::{beta_cdf, beta_prime_quantile, ln_gamma};
-use crate::{
-    Checked, Dataset, EventKind, ItemIdx, KindSet, ParamError, ParamSpec, Timestamp, UserIdx, Validate, check_range,
-};
+use crate::{Checked, ItemIdx, ParamError, ParamSpec, Timestamp, UserIdx, Validate, check_range};
 
 /// Recipe for [`Replenishment`].
 ///
@@ -80,94 +78,6 @@ impl Validate for ReplenishmentParams {
         check_range::<Self>("shrinkage", self.shrinkage)?;
         check_range::<Self>("chance_prior", self.chance_prior)?;
         check_range::<Self>("steps", self.steps.into())
-    }
-}
-
-/// When each shopper bought each item: occasions at least a day apart, in days since 1970-01-01T00:00Z.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PurchaseDays {
-    pairs: Vec<(UserIdx, ItemIdx)>,
-    offsets: Vec<usize>,
-    days: Vec<f64>,
-}
-
-const DAY: f64 = 86_400_000.0;
-
-impl PurchaseDays {
-    /// What the profiled shoppers of `data` bought (events of `kinds`) up to and including `until`. `O(events log)`.
-    #[must_use]
-    pub fn of(data: &Dataset, kinds: KindSet, until: Timestamp) -> Self {
-        let mut out = Self { offsets: vec![0], ..Self::default() };
-        let mut row: Vec<(ItemIdx, i64)> = Vec::new();
-        for user in data.users() {
-            let known = data.events_of(user).until(until);
-            row.clear();
-            row.extend(known.iter().filter(|e| kinds.contains(e.kind)).map(|e| (e.item, e.at.millis())));
-            row.sort_unstable();
-            for same in row.chunk_by(|a, b| a.0 == b.0) {
-                let from = out.days.len();
-                for &(_, at) in same {
-                    let day = at as f64 / DAY;
-                    if out.days.get(from..).and_then(<[f64]>::last).is_none_or(|last| day - last >= 1.0) {
-                        out.days.push(day);
-                    }
-                }
-                out.pairs.push((user, same[0].0));
-                out.offsets.push(out.days.len());
-            }
-        }
-        out
-    }
-
-    /// The purchases of every event kind [`EventKind::Purchase`].
-    #[must_use]
-    pub fn purchases(data: &Dataset, until: Timestamp) -> Self {
-        Self::of(data, KindSet::of(&[EventKind::Purchase]), until)
-    }
-
-    /// The same purchases under the numbers of another dataset, joined by id; what `to` does not know is left out.
-    /// For a model of the past that is asked about the present.
-    #[must_use]
-    pub fn renumbered(&self, from: &Dataset, to: &Dataset) -> Self {
-        let mut rows: Vec<(UserIdx, ItemIdx, &[f64])> = self
-            .iter()
-            .filter_map(|(user, item, days)| Some((to.user(from.user_key(user))?, to.item(from.item_key(item))?, days)))
-            .collect();
-        rows.sort_by_key(|row| (row.0, row.1));
-        let mut out = Self { offsets: vec![0], ..Self::default() };
-        for (user, item, days) in rows {
-            out.pairs.push((user, item));
-            out.days.extend(days);
-            out.offsets.push(out.days.len());
-        }
-        out
-    }
-
-    /// When the shopper bought the item, ascending; nothing if never. `O(log pairs)`.
-    #[must_use]
-    pub fn get(&self, user: UserIdx, item: ItemIdx) -> &[f64] {
-        self.pairs.binary_search(&(user, item)).map_or(&[], |place| self.at(place))
-    }
-
-    fn at(&self, place: usize) -> &[f64] {
-        &self.days[self.offsets[place]..self.offsets[place + 1]]
-    }
-
-    /// Every pair with its days, by shopper and item.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (UserIdx, ItemIdx, &[f64])> {
-        self.pairs.iter().enumerate().map(|(place, &(user, item))| (user, item, self.at(place)))
-    }
-
-    /// How many (shopper, item) pairs there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.pairs.len()
-    }
-
-    /// Whether nobody bought anything.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
     }
 }
 
@@ -435,10 +345,18 @@ impl Replenishment {
         if p.is_finite() { p.clamp(0.0, 1.0) } else { 0.0 }
     }
 
-    /// The rate of Bhagat et al. 2018, purchases a day: the posterior mean `(k + rates) / (t + scale)` of a Poisson
-    /// rate after `k` purchases in a time `t`, which they bend so that it peaks when the shopper's mean interval has
-    /// passed: within two mean intervals of the last purchase, the time since it counts as twice its distance from
-    /// the mean interval. 0 without a purchase.
+    /// The modified Poisson-Gamma rate of Bhagat et al. 2018 (section 4.4), purchases a day. With `k` purchases, `t` since
+    /// the last, `t_purch` from the first to the last and a gamma prior (`alpha`, `beta`) it is
+    ///
+    /// ```text
+    /// (k + alpha) / (t_purch + 2 |t_mean - t| + beta)    for t < 2 t_mean
+    /// (k + alpha) / (t_purch + t + beta)                 after that
+    /// ```
+    ///
+    /// so that it peaks when a mean interval has passed; both are the same at `2 t_mean`. What differs from the paper:
+    /// `alpha` and `beta` are this model's `rates` and the item's scale (the paper fits both by item to the rates of
+    /// those who came back), and `t_mean` is one over the mean rate of the shopper's intervals under that prior, so that
+    /// it is there after a single purchase. It ranks; it is not a probability. 0 without a purchase.
     #[must_use]
     pub fn bent_rate(&self, item: ItemIdx, days: &[f64], now: Timestamp) -> f64 {
         let Some((first, last)) = days.first().zip(days.last()) else { return 0.0 };
@@ -463,22 +381,39 @@ impl Replenishment {
     }
 }
 
-/// Mean intervals in days, by item and of all, for the naive window of the backtest.
-pub(super) fn mean_intervals(days: &PurchaseDays) -> (FxHashMap<ItemIdx, f64>, f64) {
-    let mut sums: FxHashMap<ItemIdx, (f64, f64)> = FxHashMap::default();
-    let mut all = (0.0, 0.0);
-    for (_, item, days) in days.iter().filter(|(_, _, days)| days.len() > 1) {
-        let (sum, n) = (days[days.len() - 1] - days[0], (days.len() - 1) as f64);
-        let own = sums.entry(item).or_default();
-        (own.0, own.1) = (own.0 + sum, own.1 + n);
-        all = (all.0 + sum, all.1 + n);
-    }
-    (sums.into_iter().map(|(item, (sum, n))| (item, sum / n)).collect(), all.0 / all.1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The paper's two lines, worked by hand: alpha 2, beta 60, bought on days 0, 20 and 40.
+    #[test]
+    fn the_bent_rate_is_the_papers() {
+        let everywhere = Habit { factor: 1.0, chance: 0.5 };
+        let model = Replenishment {
+            coverage: 0.5,
+            shape: 3.0,
+            rates: 2.0,
+            scale: 60.0,
+            habits: Vec::new(),
+            everywhere,
+            intervals: 0,
+            pairs: 0,
+            windows: Vec::new(),
+        };
+        let rate = |t: f64| model.bent_rate(ItemIdx::new(0), &[0.0, 20.0, 40.0], at_day(40.0 + t));
+        // t_mean = (60 + 40) / (2 + 2) = 25.
+        for (t, below) in [(0.0, 40.0 + 50.0 + 60.0), (10.0, 40.0 + 30.0 + 60.0), (25.0, 40.0 + 60.0), (30.0, 110.0)] {
+            assert!((rate(t) - 5.0 / below).abs() < 1e-12, "{t}");
+        }
+        for (t, below) in [(50.0, 150.0), (70.0, 170.0)] {
+            assert!((rate(t) - 5.0 / below).abs() < 1e-12, "{t}");
+        }
+        assert_eq!(model.bent_rate(ItemIdx::new(0), &[], at_day(1.0)), 0.0);
+    }
+
+    fn at_day(day: f64) -> Timestamp {
+        Timestamp::from_millis((day * DAY) as i64)
+    }
 
     #[test]
     fn the_shortest_window_holds_its_share_and_is_no_longer_than_the_central_one() {

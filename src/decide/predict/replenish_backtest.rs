@@ -8,9 +8,9 @@
 
 use serde::Serialize;
 
-use super::replenish::mean_intervals;
+use super::purchase_days::{DAY, mean_intervals};
 use super::{PurchaseDays, Replenishment};
-use crate::math::special::two_sided;
+use crate::math::distribution::two_sided;
 use crate::{Estimated, ItemIdx, Timestamp, UserIdx};
 
 /// How one rule did.
@@ -73,7 +73,7 @@ impl Replenishment {
         own: usize,
         level: f64,
     ) -> WindowBacktest {
-        let cut = cut.millis() as f64 / 86_400_000.0;
+        let cut = cut.millis() as f64 / DAY;
         let (by_item, all) = mean_intervals(known);
         let (mut questions, mut unanswered) = (Vec::new(), 0);
         for (user, item, days) in days.iter() {

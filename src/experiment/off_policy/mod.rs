@@ -27,8 +27,8 @@ pub use reward_model::{RewardModel, RewardModelError, RewardModelParams, cross_f
 
 use serde::{Deserialize, Serialize};
 
-use super::interleave::quantile;
 use crate::kernel::rng::SplitMix64;
+use crate::math::special::quantile;
 use crate::{Cancelled, Checked, ParamError, ParamSpec, Run, Validate, check_range};
 
 /// One row of the log, seen by the evaluated policy.

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::cholesky64;
+use crate::math::special::{logistic, soft_plus};
 use crate::{Checked, ParamError, ParamSpec, Run, Validate, check_range};
 
 /// How [`RewardModel`] is fitted.
@@ -105,10 +106,6 @@ pub struct RewardModel {
     pub coefficients: Vec<f64>,
 }
 
-fn sigmoid(z: f64) -> f64 {
-    1.0 / (1.0 + (-z).exp())
-}
-
 impl RewardModel {
     /// Fits `rewards` (0 or 1) on the features that are set in each row, of `dim` in all.
     ///
@@ -185,8 +182,7 @@ impl RewardModel {
 
     fn loss(&self, rows: &[(&[u32], f64)], c: f64) -> f64 {
         let size: f64 = self.coefficients.iter().map(|t| t * t).sum();
-        let soft = |z: f64| z.max(0.0) + (-z.abs()).exp().ln_1p();
-        let fit: f64 = rows.iter().map(|(set, r)| soft(self.log_odds(set)) - r * self.log_odds(set)).sum();
+        let fit: f64 = rows.iter().map(|(set, r)| soft_plus(self.log_odds(set)) - r * self.log_odds(set)).sum();
         0.5 * size + c * fit
     }
 
@@ -197,7 +193,7 @@ impl RewardModel {
     /// The expected reward with these features set; unknown features count nothing.
     #[must_use]
     pub fn predict(&self, set: &[u32]) -> f64 {
-        sigmoid(self.log_odds(set))
+        logistic(self.log_odds(set))
     }
 }
 

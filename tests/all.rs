@@ -35,6 +35,7 @@ mod log;
 mod new_items;
 mod off_policy;
 mod params;
+mod permission;
 mod persist;
 mod popular_in;
 mod popularity;

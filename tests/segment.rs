@@ -402,6 +402,21 @@ fn bad_input() {
     assert_eq!(groups.sizes(), [2]);
 }
 
+/// The first and the last event are so by time, also where a session's events come from before what is stored.
+#[test]
+fn the_first_event_is_the_earliest() {
+    let data = dataset(&[(0, 0, 1, 40, 1, 1), (0, 2, 1, 60, 1, 1)]);
+    let shelf = shelf(&data);
+    let rule = |of, min, max| {
+        Condition::Since(Since { of, min: Some(Span::days(min)), max: Some(Span::days(max)), ..Since::default() })
+    };
+    let rules =
+        [SegmentRule::new("first", rule(Which::First, 90, 90)), SegmentRule::new("last", rule(Which::Last, 40, 40))];
+    let segments = Segments::new(&rules, &data, &shelf).unwrap();
+    let early = [SessionEvent::new("mug", EventKind::Purchase, day(10))];
+    assert_eq!(segments.of_request(Some(agreed("ann")), &early, day(100)), ["first", "last"]);
+}
+
 /// The running session counts for the segment, and the segment decides rule and blend.
 #[test]
 fn a_segment_is_a_condition_of_rules_and_blends() {

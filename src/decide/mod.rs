@@ -6,8 +6,13 @@
 //! | [`predict`] | who buys again, what, when, for how much? |
 //! | [`segment`] | to which groups does a shopper belong? |
 //! | [`trigger`] | what calls for a message, and when is it sent? |
+//!
+//! Nobody is looked at who may not be: [`Permissions`] says who may, as the log of events knows it now.
 
 pub mod content;
+mod permission;
 pub mod predict;
 pub mod segment;
 pub mod trigger;
+
+pub use permission::Permissions;

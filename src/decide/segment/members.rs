@@ -4,6 +4,7 @@ use super::condition::{Condition, Measure, Place, SegmentError, SegmentRule, Sin
 use crate::catalog::{CompiledSelect, Select, Shelf};
 use crate::consent::Consented;
 use crate::dataset::{Dataset, EventRef};
+use crate::decide::Permissions;
 use crate::event::{Channel, KindSet};
 use crate::ids::{ItemIdx, UserIdx};
 use crate::run::{Cancelled, Run};
@@ -38,6 +39,7 @@ pub struct Segments<'a> {
     data: &'a Dataset,
     shelf: &'a Shelf,
     rules: Vec<(String, Compiled)>,
+    permitted: Option<&'a Permissions>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,7 +85,15 @@ impl<'a> Segments<'a> {
             rule.when.validate_at(&place, 1)?;
             compiled.push((rule.name.clone(), compile(&rule.when, &place, data, shelf)?));
         }
-        Ok(Self { data, shelf, rules: compiled })
+        Ok(Self { data, shelf, rules: compiled, permitted: None })
+    }
+
+    /// Leaves everybody out of [sweeps](Self::sweep) whom the log does not let be looked at, as far as the dataset has not
+    /// heard of it yet: who withdrew or was erased since it was built.
+    #[must_use]
+    pub const fn permitted(mut self, permissions: &'a Permissions) -> Self {
+        self.permitted = Some(permissions);
+        self
     }
 
     /// The names, in order.
@@ -123,7 +133,8 @@ impl<'a> Segments<'a> {
             run.step((chunk * CHUNK) as u64, rows as u64, None)?;
             let mut members = vec![Vec::new(); self.rules.len()];
             for user in (chunk * CHUNK..rows.min((chunk + 1) * CHUNK)).map(|row| UserIdx::new(row as u32)) {
-                if self.data.user_key(user).is_empty() {
+                let id = self.data.user_key(user);
+                if id.is_empty() || self.permitted.is_some_and(|permitted| permitted.basis(id).is_none()) {
                     continue;
                 }
                 let known = self.data.events_of(user).until(now);
@@ -193,10 +204,11 @@ impl Compiled {
             Self::Not(part) => !part.holds(row, shelf, now),
             Self::Measure(events, what, min, max) => between(measured(events, *what, row, shelf, now), *min, *max),
             Self::Since(events, of, min, max) => {
-                let mut counting = row.0.iter().filter(|e| events.counts(e, now) && events.on(e, shelf, now));
-                let found = if *of == Which::First { counting.next() } else { counting.next_back() };
+                // By time, not by place: a session's events stand behind the stored ones, whenever they happened.
+                let counting = row.0.iter().filter(|e| events.counts(e, now) && events.on(e, shelf, now)).map(|e| e.at);
+                let found = if *of == Which::First { counting.min() } else { counting.max() };
                 let age = |at: Timestamp| now.since(at);
-                found.is_some_and(|e| min.is_none_or(|min| min <= age(e.at)) && max.is_none_or(|max| age(e.at) <= max))
+                found.is_some_and(|at| min.is_none_or(|min| min <= age(at)) && max.is_none_or(|max| age(at) <= max))
             }
             Self::Share(events, min, max) => {
                 let (mut all, mut on) = (0u32, 0u32);

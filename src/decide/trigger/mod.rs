@@ -22,8 +22,11 @@
 //! may go on, and the state knows when to look again.
 //!
 //! **Consent.** Only rows of profiled shoppers are looked at, and of these only those for whom the caller names a
-//! [`LawfulBasis`](crate::LawfulBasis) at the time of the sweep. Whether that basis covers a message of that kind is the
-//! shop's decision, not the library's.
+//! [`LawfulBasis`](crate::LawfulBasis) at the time of the sweep. Where events rest in a log, that is one line which knows
+//! of every withdrawal and erasure, also of those the dataset has not heard of yet:
+//! `bound.sweep(&Permissions::of(&log)?.asked(), ..)` ([`Permissions`](crate::decide::Permissions); of a running shop,
+//! `Permissions::of(live.log())`). Whether the basis covers a message of that kind is the shop's decision, not the
+//! library's.
 //!
 //! **Not for** recommendations on a page (that is a [`Request`](crate::Request)), nor for newsletters to everybody.
 //!

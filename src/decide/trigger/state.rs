@@ -166,6 +166,16 @@ impl TriggerState {
         self.look_again(); // a row's print is made of the id
     }
 
+    /// Forgets everybody `keep` does not name: after erasures,
+    /// `state.retain(|user| permissions.holds(user))` with the log's [`Permissions`](crate::decide::Permissions).
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        let before = self.fired.len();
+        self.fired.retain(|user, _| keep(user));
+        if self.fired.len() < before {
+            self.look_again(); // a row's print is made of the id
+        }
+    }
+
     /// Counts what was fired to `from` as fired to `into`, after two profiles turned out to be one person. Situations are
     /// hashed with the id they fired under, so a cooldown and the cap carry over, a situation may fire once more.
     pub fn merge(&mut self, from: &str, into: &str) {

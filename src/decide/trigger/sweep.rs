@@ -19,7 +19,8 @@ use crate::ids::{ItemIdx, UserIdx};
 use crate::run::{Cancelled, Run};
 use crate::time::Timestamp;
 
-/// On which basis a shopper may be written to; `None` for not at all.
+/// On which basis a shopper may be written to; `None` for not at all. Of a log:
+/// [`Permissions::asked`](crate::decide::Permissions::asked).
 pub type Permission<'a> = dyn Fn(&str) -> Option<LawfulBasis> + Sync + 'a;
 
 /// What a sweep did.

@@ -4,20 +4,25 @@
 //! cargo run --release --example campaign                          # as of 2011-11-14, nine in the morning
 //! cargo run --release --example campaign -- --date 2011-06-20
 //! cargo run --release --example campaign -- --backtest            # is the best hour to send a good guess?
+//! cargo run --release --example campaign -- --refill              # are reminders followed by the purchase?
 //! ```
 //!
 //! The invoices know purchases only, so the triggers that wait for views and carts stay silent; an item's first sale stands
 //! for its release. The shop's clock is London's.
 
 mod online_retail;
+#[path = "campaign/refill.rs"]
+mod refill;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
+use likewise::decide::Permissions;
 use likewise::decide::segment::*;
 use likewise::decide::trigger::*;
+use likewise::log::{Durability, EventLog, LogError, MemoryLog};
 use likewise::*;
 use online_retail::{date, midnight, title};
 
@@ -27,7 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         [] => campaign(midnight("2011-11-14")?.plus(Span::hours(9))),
         ["--date", day] => campaign(midnight(day)?.plus(Span::hours(9))),
         ["--backtest"] => backtest(),
-        _ => Err("usage: campaign [--date 2011-11-14 | --backtest]".into()),
+        ["--refill"] => refill::backtest(),
+        _ => Err("usage: campaign [--date 2011-11-14 | --backtest | --refill]".into()),
     }
 }
 
@@ -73,16 +79,26 @@ fn campaign(now: Timestamp) -> Result<(), Box<dyn Error>> {
     let params = TriggerParams { rules: TriggerParams::shop(Some("family")), ..TriggerParams::default() }.check()?;
     let triggers = Bound::new(&params, facts)?;
     let mut state = TriggerState::default();
-    // All customers here bought under contract. Whether that is ground enough to write to them is the shop's to say.
-    let permission = |_: &str| Some(LawfulBasis::Contract);
+    // Who may be written to is the log's to say: the data above are older than what happens there. Two who would be written
+    // to leave: one withdraws, one is erased.
+    let log = log_of(&data)?;
+    let all = triggers.sweep(&Permissions::of(&log)?.asked(), &mut TriggerState::default(), now, &run)?;
+    let mut reached: Vec<&str> = all.firings.iter().map(|firing| firing.shopper.as_str()).collect();
+    reached.dedup();
+    if let [withdraws, leaves, ..] = reached[..] {
+        log.restrict(withdraws)?;
+        log.erase(leaves)?;
+    }
+    let permissions = Permissions::of(&log)?;
     let start = Instant::now();
-    let sweep = triggers.sweep(&permission, &mut state, now, &run)?;
+    let sweep = triggers.sweep(&permissions.asked(), &mut state, now, &run)?;
     let took = start.elapsed();
     let mut by: BTreeMap<&str, usize> = BTreeMap::new();
     sweep.firings.iter().for_each(|firing| *by.entry(&firing.trigger).or_default() += 1);
     println!(
-        "\ntriggers: {} of {} customers looked at in {took:.0?}; fired {by:?}, held back {:?}",
-        sweep.looked_at, sweep.permitted, sweep.held
+        "\ntriggers: {} of {} customers looked at in {took:.0?} ({} before one withdrew and one was erased); fired {by:?}, \
+         held back {:?}",
+        sweep.looked_at, sweep.permitted, all.permitted, sweep.held
     );
     let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
     for firing in &sweep.firings {
@@ -92,9 +108,24 @@ fn campaign(now: Timestamp) -> Result<(), Box<dyn Error>> {
             tell(firing, &snapshot);
         }
     }
-    let again = triggers.sweep(&permission, &mut state, now.plus(Span::hours(1)), &run)?;
+    let again = triggers.sweep(&permissions.asked(), &mut state, now.plus(Span::hours(1)), &run)?;
     println!("\nan hour later: {} customers looked at, {} fired", again.looked_at, again.firings.len());
     Ok(())
+}
+
+/// A log that holds the events of the customers, as a shop's would. They bought under contract; whether that is ground
+/// enough to write to them is the shop's to say.
+fn log_of(data: &Dataset) -> Result<MemoryLog, LogError> {
+    let log = MemoryLog::default();
+    for user in data.users() {
+        let who = Shopper::Profiled(Consented::new(data.user_key(user), LawfulBasis::Contract));
+        let events: Vec<Event<'_>> =
+            data.events_of(user).iter().map(|e| Event::new(who, data.item_key(e.item), e.kind, e.at)).collect();
+        for batch in events.chunks(1_000) {
+            log.append(batch, data.as_of(), Durability::Memory)?;
+        }
+    }
+    Ok(log)
 }
 
 fn days(days: f32) -> Span {

@@ -45,7 +45,7 @@ pub(crate) fn params(setting: &str) -> TriggerParams {
             "hesitate" => When::Hesitation(Hesitation { views: 4, visits: 3, ..Default::default() }),
             "price" => When::PriceDropped(PriceDropped::default()),
             "stock" => When::BackInStock(BackInStock::default()),
-            "refill" => When::ReplenishmentDue(ReplenishmentDue::default()),
+            "refill" => When::ReplenishmentDue(ReplenishmentDue { purchases: 2, with_usual: 1, ..Default::default() }),
             "back" => When::WinBack(WinBack::default()),
             "post" => When::PostPurchase(PostPurchase::default()),
             "new" => When::NewArrival(NewArrival { touches: 3, share: 0.5, ..Default::default() }),

@@ -290,13 +290,14 @@ impl Look<'_> {
         for group in t.bought.chunk_by(|a, b| a.0 == b.0) {
             let item = group[0].0;
             let usual = self.bound.facts.usual.and_then(|usual| usual(item)).filter(|usual| *usual > Span::ZERO);
-            if usual.is_none() && group.len() < p.purchases as usize {
+            let needed = if usual.is_some() { p.with_usual } else { p.purchases } as usize;
+            if group.len() < needed {
                 continue;
             }
             // The first purchase of each occasion; the last event of the last counts for the age.
             let (first, last) = (group[0].1, group[group.len() - 1].1);
             let occasions = occasions(group.iter().map(|&(_, at)| at));
-            if usual.is_none() && occasions < p.purchases as usize {
+            if occasions < needed {
                 continue;
             }
             let own = occasions as f64 - 1.0;

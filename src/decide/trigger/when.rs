@@ -247,9 +247,10 @@ situation! {
     /// drawn towards what is [usual](super::Facts::usual) for the item as if by `prior` own intervals. Purchases less than
     /// a day apart are one. One situation an item and last purchase.
     ReplenishmentDue {
-        /// Own purchases of the item from which on it counts where nothing is known of its usual interval; with it, one is
-        /// enough (2; 2 to 1,000).
+        /// Own purchases of the item from which on it counts where nothing is known of its usual interval (2; 2 to 1,000).
         purchases: u32 = 2, ParamSpec::int("purchases", 2, 1_000, "own purchases where nothing is usual");
+        /// The same where its usual interval is known (1; 1 to 1,000).
+        with_usual: u32 = 1, ParamSpec::int("with_usual", 1, 1_000, "own purchases where an interval is usual");
         /// From which share of the interval on (0.9; 0 to 10).
         early: f64 = 0.9, ParamSpec::real("early", 0.0, 10.0, "share of the interval from which on it is due");
         /// Up to which share of the interval (1.5; 0 to 100).

@@ -45,7 +45,9 @@ pub enum Metric {
 pub enum Mixture {
     /// Effects of about this size, in units of the metric: the standard deviation `τ` of the weights.
     Effect(f64),
-    /// Effects that show after about so many units, of both variants together.
+    /// Effects that show after about so many units, of both variants together. It takes the shares of the variants to
+    /// stay as they are: while a share is ramped up, units say little of how much is known of the difference, and
+    /// [`Effect`](Self::Effect), which goes by the variance alone, is the one that holds.
     TunedFor(u64),
 }
 

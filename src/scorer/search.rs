@@ -5,7 +5,9 @@
 //! where they can be seen. Everything else — filters, rules, pages, explanations — is as for any list. **When not:** without
 //! [`Request::relevance`](crate::Request::relevance): it has no opinion then.
 //!
-//! Nothing is learned. A query costs a bisection a candidate.
+//! It is not among the [recipes](crate::recipe): nothing is learned, there is nothing to set, and what it says comes with
+//! the request. A tuner or an evaluation that made it from a recipe would measure a voice that is silent in every task. A
+//! ranker that re-ranks searches adds it beside the models its recipes make. A query costs a bisection a candidate.
 
 use super::{Context, ReasonCode, Scorer, Scores, Workspace};
 use crate::dataset::{Dataset, Extent};

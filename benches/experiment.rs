@@ -71,7 +71,7 @@ fn figures(c: &mut Criterion) {
 
 fn off_policy(c: &mut Criterion) {
     let row = |i: u32| Logged {
-        reward: f64::from(u8::from(i % 17 == 0)),
+        reward: f64::from(u8::from(i.is_multiple_of(17))),
         propensity: 0.1 + 0.8 * f64::from(i % 7) / 7.0,
         target: f64::from(i % 11) / 11.0,
         modelled: 0.05,

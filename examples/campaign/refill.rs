@@ -37,10 +37,9 @@ pub(crate) fn backtest() -> Result<(), Box<dyn Error>> {
     let mut settings = [
         setting("as it is, no usual interval", due(), None),
         setting("2 own purchases, no usual", ReplenishmentDue { purchases: 2, ..due() }, None),
-        setting("3 own purchases, no usual", ReplenishmentDue { purchases: 3, ..due() }, None),
         setting("4 own purchases, no usual", ReplenishmentDue { purchases: 4, ..due() }, None),
         setting("5 own purchases, no usual", ReplenishmentDue { purchases: 5, ..due() }, None),
-        setting("3 own, up to 1.25", ReplenishmentDue { purchases: 3, late: 1.25, ..due() }, None),
+        setting("3 own, up to 1.25", ReplenishmentDue { late: 1.25, ..due() }, None),
         setting("as it is, usual at .3", due(), Some(0.3)),
         setting("1 own purchase, usual at .3", ReplenishmentDue { with_usual: 1, ..due() }, Some(0.3)),
         setting("2 own, usual at .3", ReplenishmentDue { purchases: 2, with_usual: 2, ..due() }, Some(0.3)),

@@ -246,11 +246,17 @@ situation! {
     /// An item's usual interval has nearly passed since it was bought last. The interval is the mean of the shopper's own,
     /// drawn towards what is [usual](super::Facts::usual) for the item as if by `prior` own intervals. Purchases less than
     /// a day apart are one. One situation an item and last purchase.
+    ///
+    /// How many own purchases it takes decides between many messages and apt ones. On 2026-11-23, in 16 weekly sweeps over
+    /// Online Retail (`cargo run --example campaign -- --refill`), of the items reminded of were bought within a fortnight:
+    /// 13.2 % with one purchase and a usual interval (11,035 messages), 16.8 % from two on (6,043), 24.8 % from three
+    /// (3,580), 31.9 % from four (2,219); of everything bought before, 3.4 %. A usual interval beside one's own three
+    /// purchases changed nothing there (24.0 %).
     ReplenishmentDue {
-        /// Own purchases of the item from which on it counts where nothing is known of its usual interval (2; 2 to 1,000).
-        purchases: u32 = 2, ParamSpec::int("purchases", 2, 1_000, "own purchases where nothing is usual");
-        /// The same where its usual interval is known (1; 1 to 1,000).
-        with_usual: u32 = 1, ParamSpec::int("with_usual", 1, 1_000, "own purchases where an interval is usual");
+        /// Own purchases of the item from which on it counts where nothing is known of its usual interval (3; 2 to 1,000).
+        purchases: u32 = 3, ParamSpec::int("purchases", 2, 1_000, "own purchases where nothing is usual");
+        /// The same where its usual interval is known (3; 1 to 1,000).
+        with_usual: u32 = 3, ParamSpec::int("with_usual", 1, 1_000, "own purchases where an interval is usual");
         /// From which share of the interval on (0.9; 0 to 10).
         early: f64 = 0.9, ParamSpec::real("early", 0.0, 10.0, "share of the interval from which on it is due");
         /// Up to which share of the interval (1.5; 0 to 100).

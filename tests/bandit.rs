@@ -186,8 +186,8 @@ fn regret_is_below_the_best_epsilon_greedy() {
     let drift = |arm: usize, visit: i64| {
         if (visit / 800) as usize % 5 == arm { 0.3 } else { 0.1 }
     };
-    let worlds: [(&str, fn(usize, i64) -> f64, Option<Span>, f64); 2] =
-        [("stationary", still, None, 0.1), ("drifting", drift, Some(Span::secs(200)), 0.14)];
+    type World = (&'static str, fn(usize, i64) -> f64, Option<Span>, f64);
+    let worlds: [World; 2] = [("stationary", still, None, 0.1), ("drifting", drift, Some(Span::secs(200)), 0.14)];
     for (what, rate, half_life, usual) in worlds {
         let of = |params: BanditParams| mean_regret(&params, 2_400, 8, rate);
         let base = BanditParams { explore: 0.0, half_life, ..BanditParams::default() };
@@ -302,10 +302,8 @@ fn solved(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> (Vec<f64>, f64) {
         log += a[k][k].ln();
         for i in (0..n).filter(|i| *i != k) {
             let f = a[i][k] / a[k][k];
-            for j in 0..n {
-                let v = a[k][j];
-                a[i][j] -= f * v;
-            }
+            let pivot = a[k].clone();
+            a[i].iter_mut().zip(&pivot).for_each(|(to, v)| *to -= f * v);
             b[i] -= f * b[k];
         }
     }

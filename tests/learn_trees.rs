@@ -149,8 +149,10 @@ fn raw() -> impl Strategy<Value = Vec<Vec<([Option<i8>; 2], u8)>>> {
     prop::collection::vec(prop::collection::vec(([x.clone(), x], 0..3u8), 1..7), 1..12)
 }
 
-fn logged(raw: &[Vec<([Option<i8>; 2], u8)>]) -> Vec<LoggedList> {
-    let item = |(parts, gain): &([Option<i8>; 2], u8)| LoggedItem {
+type Raw = ([Option<i8>; 2], u8);
+
+fn logged(raw: &[Vec<Raw>]) -> Vec<LoggedList> {
+    let item = |(parts, gain): &Raw| LoggedItem {
         parts: parts.map(|x| x.map_or(f32::NAN, f32::from)).to_vec(),
         gain: f32::from(*gain),
         ..LoggedItem::default()

@@ -331,7 +331,12 @@ fn other_caps_are_fitted_anew_and_the_report_has_every_part() {
     }
     refresh(&live);
     live.save().unwrap();
-    assert!(open(Arc::clone(&log), config(9)).origin().generation.is_some());
+    let again = open(Arc::clone(&log), config(9));
+    assert!(again.origin().generation.is_some());
+    // Columns that lie in the file count as the file.
+    let file = |live: &Live<Arc<MemoryLog>>| live.memory_report().parts().find(|part| part.0 == "file").unwrap().1;
+    assert!(file(&again) > 10_000 && file(&live) == 0);
+    assert!(again.memory_report().total() > live.memory_report().total() / 2);
     let other = open(Arc::clone(&log), config(8));
     assert!(other.origin().skipped[0].1.contains("caps"), "{:?}", other.origin());
 }

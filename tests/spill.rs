@@ -281,7 +281,7 @@ fn folders_of_their_own() {
 #[test]
 fn files_that_were_cut_or_taken_away() {
     let folder = Folder::new();
-    let spilling = spilled(&folder, 16, 600);
+    let spilling = spilled(&folder, 32, 600);
     let run = folder.files().remove(0);
     let len = fs::metadata(&run).unwrap().len();
     fs::OpenOptions::new().write(true).open(&run).unwrap().set_len(len - 34).unwrap();
@@ -289,7 +289,7 @@ fn files_that_were_cut_or_taken_away() {
     assert!(matches!(&error, SpillError::Short { path, expected } if *path == run && *expected == len), "{error}");
     assert!(folder.is_empty(), "deleted also after an error");
 
-    let spilling = spilled(&folder, 16, 600);
+    let spilling = spilled(&folder, 32, 600);
     let run = folder.files().remove(0);
     fs::remove_file(&run).unwrap();
     let error = spilling.finish(&serial()).unwrap_err();
@@ -374,7 +374,7 @@ fn refusals_name_figures_and_come_before_anything_is_allocated() {
 fn a_cancelled_build_leaves_nothing() {
     let folder = Folder::new();
     let cancel = AtomicBool::new(true);
-    let error = spilled(&folder, 64, 3000).finish(&Run::new(0).cancel(&cancel)).unwrap_err();
+    let error = spilled(&folder, 128, 3000).finish(&Run::new(0).cancel(&cancel)).unwrap_err();
     assert!(matches!(error, SpillError::Cancelled(_)), "{error}");
     assert!(folder.is_empty());
     let mut plain = builder(false);

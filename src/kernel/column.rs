@@ -38,6 +38,15 @@ impl Bytes {
         Self::Read(words, bytes.len())
     }
 
+    /// How many of them are on the heap: none of a map.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Read(words, _) => words.capacity() * size_of::<u64>(),
+            #[cfg(feature = "mmap")]
+            Self::Mapped(_) => 0,
+        }
+    }
+
     /// The bytes, to be filled; none of a map.
     pub(crate) fn fill(&mut self) -> &mut [u8] {
         match self {

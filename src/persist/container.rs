@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -59,6 +59,16 @@ pub struct Container {
     verify: Verify,
 }
 
+/// What a file's bytes take on the heap, as long as something that was loaded from it shares them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Resident(Weak<Bytes>);
+
+impl Resident {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.upgrade().map_or(0, |bytes| bytes.heap_bytes())
+    }
+}
+
 struct Inner {
     bytes: Arc<Bytes>,
     table: Table,
@@ -85,6 +95,11 @@ pub struct SectionInfo<'a> {
 }
 
 impl Container {
+    /// Its bytes, to be asked for their size later.
+    pub(crate) fn resident(&self) -> Resident {
+        Resident(Arc::downgrade(&self.inner.bytes))
+    }
+
     /// Opens a copy of these bytes.
     ///
     /// # Errors

@@ -63,6 +63,7 @@ pub use error::PersistError;
 pub use portable::{Loader, Saver};
 pub use store::{Generation, Opened, Store, StoreError};
 
+pub(crate) use container::Resident;
 pub(crate) use element::{element, sealed};
 pub(crate) use portable::{Portable, cuts, cuts_or_none, list, portable, portable_params, portable_value};
 pub(crate) use writer::ContainerWriter;

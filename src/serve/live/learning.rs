@@ -9,6 +9,7 @@ use crate::catalog::{Catalog, Shelf};
 use crate::dataset::{Bounds, Dataset, DatasetBuilder, Delta, Held, IngestError};
 use crate::ids::Lineage;
 use crate::log::{Cursor, EventLog, LogError, Replay};
+use crate::persist::Resident;
 use crate::run::Run;
 use crate::scorer::TrainingSet;
 use crate::serve::Snapshot;
@@ -27,6 +28,8 @@ pub(super) struct State {
     pub(super) held: Held,
     pub(super) data: Arc<Dataset>,
     pub(super) fitted: Vec<Fitted>,
+    /// The file it began with, which columns may share.
+    pub(super) file: Resident,
 }
 
 /// The result of a refresh that is not served yet.
@@ -61,7 +64,11 @@ impl Learning {
 
     /// What is held for the next refresh, and under which cap.
     pub(super) fn standing(&self) -> Standing {
-        let of = |state: &State| Standing { held: state.held.memory_report(), events_cap: state.held.events_cap() };
+        let of = |state: &State| Standing {
+            held: state.held.memory_report(),
+            file: state.file.clone(),
+            events_cap: state.held.events_cap(),
+        };
         self.state.as_ref().map(of).unwrap_or_default()
     }
 
@@ -92,7 +99,8 @@ impl Learning {
         };
         let (arrived, counted) = (held.arrived(), data.summary());
         let kept = counted.events as u64 + counted.cancelled;
-        self.state = Some(State { epoch, covers, held, data, fitted });
+        let file = self.state.take().map(|state| state.file).unwrap_or_default();
+        self.state = Some(State { epoch, covers, held, data, fitted, file });
         let evicted = arrived.saturating_sub(kept + counted.searches as u64);
         Ok(Next { snapshot: snapshot.covering(covers), events: arrived - known.min(arrived), evicted, models })
     }
@@ -152,7 +160,7 @@ pub(super) fn empty(config: &LiveConfig, epoch: u64) -> Held {
 
 /// Whether a state that was read from a file is within the budget.
 pub(super) fn fits(config: &LiveConfig, state: &State, snapshot: &Snapshot) -> bool {
-    let bytes = state.held.memory_report().total() + snapshot.memory_report().total();
+    let bytes = state.held.memory_report().total() + snapshot.memory_report().total() + state.file.heap_bytes();
     Room::of(config.budget).take(bytes).is_ok()
 }
 

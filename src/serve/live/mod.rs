@@ -38,7 +38,7 @@ use crate::dataset::{DatasetError, MemoryReport};
 use crate::event::Event;
 use crate::ids::TooManyIds;
 use crate::log::{Aliases, Appended, Cursor, Durability, EventLog, LogError, Retention};
-use crate::persist::StoreError;
+use crate::persist::{Resident, StoreError};
 use crate::rank::RankerError;
 use crate::run::Run;
 use crate::scorer::{FitError, Workspace};
@@ -129,8 +129,9 @@ pub struct LiveReport {
     pub events_cap: u32,
     /// The declared budget.
     pub budget: Option<MemoryBudget>,
-    /// Bytes by part: the served snapshot, what the next refresh goes on from, fresh events, merges, and replaced snapshots
-    /// that are still read. Not the log's, and not those of the workspaces of requests (as many as run at once; a
+    /// Bytes by part: the served snapshot, what the next refresh goes on from, the file it began with as long as columns
+    /// share it (not where it is mapped), fresh events, merges, and replaced snapshots that are still read. Not the log's, and
+    /// not those of the workspaces of requests (as many as run at once; a
     /// few dozen bytes an item each).
     pub memory: MemoryReport,
 }
@@ -186,6 +187,7 @@ pub struct Live<L> {
 #[derive(Clone, Debug, Default)]
 struct Standing {
     held: MemoryReport,
+    file: Resident,
     events_cap: u32,
 }
 
@@ -355,12 +357,13 @@ impl<L: EventLog> Live<L> {
     #[must_use]
     pub fn report(&self) -> LiveReport {
         let FreshCount { profiles, events, bytes, let_go } = self.fresh.count();
-        let Standing { held, events_cap } = self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Standing { held, file, events_cap } = self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let merges = self.aliases.read().unwrap_or_else(PoisonError::into_inner).heap_bytes();
         let snapshot = self.recommender.snapshot();
         let memory = snapshot
             .memory_report()
             .with_all("learning", &held)
+            .with("file", file.heap_bytes())
             .with("fresh events", bytes)
             .with("merges", merges)
             .with("replaced snapshots", self.recommender.retired_bytes());

@@ -174,7 +174,7 @@ fn load(
     let ranker = Arc::new(config.lineup.ranker(&fitted).map_err(|e| mismatch(&e))?);
     let catalog = config.catalog.clone().unwrap_or(catalog);
     let snapshot = Snapshot::new(Arc::clone(&dataset), catalog, ranker).map_err(|e| mismatch(&e))?.covering(covers);
-    let state = State { epoch, covers, held, data: dataset, fitted };
+    let state = State { epoch, covers, held, data: dataset, fitted, file: file.resident() };
     if !fits(config, &state, &snapshot) {
         return Err(other("the bytes", "more", "less than the memory budget allows"));
     }

@@ -608,7 +608,7 @@ proptest! {
                 Err(error) => panic!("{error}"),
             }
         };
-        prop_assert!(model == expected);
+        prop_assert_eq!(&model, &expected);
         if lists_only {
             let least = match within(0) {
                 Err(FitError::Memory { needed, .. }) => needed,

@@ -287,7 +287,7 @@ fn a_made_up_history_is_a_long_one() {
         }
         asked += 1;
     }
-    assert!(asked > 20);
+    assert!(asked > 20, "{asked}");
 }
 
 #[test]

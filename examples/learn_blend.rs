@@ -176,9 +176,9 @@ fn voices(task: &Task, run: &Run<'_>) -> Result<Vec<Arc<dyn Scorer>>, Box<dyn Er
         Box::new(popular.check()?),
         Box::new(trending.check()?),
     ];
-    let fit = |(name, recipe): (&str, &Box<dyn DynFit>)| -> Result<Arc<dyn Scorer>, Box<dyn Error>> {
+    let fit = |(name, recipe): (&str, Box<dyn DynFit>)| -> Result<Arc<dyn Scorer>, Box<dyn Error>> {
         let part = BlendPart::new(recipe.fit_dyn(&train, run)?, 1.0);
         Ok(Arc::new(Blended::new(name, [part])?.pool(POOL)?))
     };
-    VOICES.into_iter().zip(&recipes).map(fit).collect()
+    VOICES.into_iter().zip(recipes).map(fit).collect()
 }

@@ -176,6 +176,9 @@ fn mean_regret(params: &BanditParams, visits: i64, seeds: u64, rate: fn(usize, i
     (mean, (variance / n).sqrt())
 }
 
+/// A name, the chance of a click by arm and visit, the half-life, and the usual rate.
+type World = (&'static str, fn(usize, i64) -> f64, Option<Span>, f64);
+
 /// Every policy with the recipe's own defaults and a flat prior against the best of five constant epsilons, which is told the
 /// usual rate. The mean of each is below; where the world stands still, by more than the standard error of the difference.
 /// The same over 50 shops and more visits, and epsilons that decay, are printed by the example `content`.
@@ -186,7 +189,6 @@ fn regret_is_below_the_best_epsilon_greedy() {
     let drift = |arm: usize, visit: i64| {
         if (visit / 800) as usize % 5 == arm { 0.3 } else { 0.1 }
     };
-    type World = (&'static str, fn(usize, i64) -> f64, Option<Span>, f64);
     let worlds: [World; 2] = [("stationary", still, None, 0.1), ("drifting", drift, Some(Span::secs(200)), 0.14)];
     for (what, rate, half_life, usual) in worlds {
         let of = |params: BanditParams| mean_regret(&params, 2_400, 8, rate);
@@ -303,7 +305,7 @@ fn solved(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> (Vec<f64>, f64) {
         for i in (0..n).filter(|i| *i != k) {
             let f = a[i][k] / a[k][k];
             let pivot = a[k].clone();
-            a[i].iter_mut().zip(&pivot).for_each(|(to, v)| *to -= f * v);
+            a[i].iter_mut().zip(pivot).for_each(|(v, p)| *v -= f * p);
             b[i] -= f * b[k];
         }
     }

@@ -144,15 +144,16 @@ fn position_bias_is_undone() {
     assert!(corrected > 1700 && corrected > naive + 150, "{corrected} {naive}");
 }
 
-fn raw() -> impl Strategy<Value = Vec<Vec<([Option<i8>; 2], u8)>>> {
+/// Two opinions and a gain an item.
+type RawList = Vec<([Option<i8>; 2], u8)>;
+
+fn raw() -> impl Strategy<Value = Vec<RawList>> {
     let x = prop::option::weighted(0.8, -4i8..5);
     prop::collection::vec(prop::collection::vec(([x.clone(), x], 0..3u8), 1..7), 1..12)
 }
 
-type Raw = ([Option<i8>; 2], u8);
-
-fn logged(raw: &[Vec<Raw>]) -> Vec<LoggedList> {
-    let item = |(parts, gain): &Raw| LoggedItem {
+fn logged(raw: &[RawList]) -> Vec<LoggedList> {
+    let item = |(parts, gain): &([Option<i8>; 2], u8)| LoggedItem {
         parts: parts.map(|x| x.map_or(f32::NAN, f32::from)).to_vec(),
         gain: f32::from(*gain),
         ..LoggedItem::default()

@@ -44,6 +44,20 @@ fn by_hand() -> Forest {
 }
 
 #[test]
+fn contributions_by_hand() {
+    let near = |opinions: [Option<f32>; 3], wanted: [f32; 3]| {
+        let adds = by_hand().contributions(&opinions);
+        assert!(adds.iter().zip(wanted).all(|(a, w)| (a - w).abs() < 1e-6), "{adds:?} is not {wanted:?}");
+    };
+    // Right at the first root (.01 to .6), left at the second (0 to -.07); the weights beside them.
+    near([Some(0.5), None, Some(0.0)], [0.5 + 0.59, 0.0, -0.07]);
+    // At a threshold: left. Then by the second opinion, above .7: right.
+    near([Some(0.4), Some(0.8), Some(0.2)], [0.4 - 0.21, 0.08 + 0.323, 0.06 + 0.31]);
+    // Silence goes left, right and left.
+    near([None, None, None], [-0.21, 0.323, -0.07]);
+}
+
+#[test]
 fn keeps_the_laws() {
     let data = shop(60, 1_500).finish().unwrap();
     let shelf = Shelf::bare(&data);

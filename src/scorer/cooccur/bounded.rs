@@ -111,8 +111,8 @@ impl<'r> Bounded<'r> {
             }
             bytes += more;
         }
-        if start < rows.len() {
-            blocks.push(start..rows.len());
+        if start < rows.len() || blocks.is_empty() {
+            blocks.push(start..rows.len()); // also of nobody: every item has a row
         }
         let n_items = data.n_items();
         let mut most = vec![0u64; n_items];

@@ -286,7 +286,7 @@ fn what_never_fits_is_a_typed_error_and_the_last_state_is_served() {
     let before = state(&live);
     let mut builder = CatalogBuilder::default();
     for n in 0..30_000 {
-        builder.add(&ItemRecord::new(&format!("item number {n} of a large catalogue")).price(1.0)).unwrap();
+        builder.add(&ItemRecord::new(format!("item number {n} of a large catalogue")).price(1.0)).unwrap();
     }
     // The catalogue is served at once; the next refresh says that it takes too much.
     live.set_catalog(Arc::new(builder.build())).unwrap();

@@ -37,7 +37,7 @@ fn shop(folder: &std::path::Path) -> (Live<SqliteLog>, Store) {
     let store = Store::open(folder.join("store"), 3).unwrap();
     let mut catalog = CatalogBuilder::default();
     for n in 0..8_000 {
-        catalog.add(&ItemRecord::new(&format!("a thing of number {n}"))).unwrap();
+        catalog.add(&ItemRecord::new(format!("a thing of number {n}"))).unwrap();
     }
     let config = LiveConfig::new(lineup()).catalog(Arc::new(catalog.build()));
     let log = SqliteLog::open(folder.join("shop.db")).unwrap();

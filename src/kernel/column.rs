@@ -144,7 +144,7 @@ impl<T: Pod> Column<T> {
     /// file.
     fn survey(&self) -> Option<Survey> {
         let seen = self.shared.as_ref().and_then(|shared| shared.seen);
-        seen.or_else(|| Survey::of(&**self))
+        seen.or_else(|| Survey::of(self))
     }
 
     /// Whether every number, of a byte or 32 bits, is below `n`: an index into something of `n`.

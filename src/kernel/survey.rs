@@ -1,9 +1,8 @@
 //! What a long column of whole numbers is like, in one pass without a branch: its largest number, and how often it does
 //! not rise. Enough to say whether all numbers are indices of something, and whether they ascend within rows.
 //!
-//! 2026-11-23, 80 MB of `u32` in memory, one thread: `iter().all(|&n| n < limit)` stops at the first that is not and so
-//! is not vectorised, 0.5 ns a number; this one 0.1 ns where the bytes come from memory, and next to nothing beside the
-//! checksum while they are still in the cache.
+//! `iter().all(|&n| n < limit)` stops at the first that is not, and so is not vectorised. What this saves where it is used is
+//! told on top of `persist/container.rs`.
 
 use bytemuck::Pod;
 

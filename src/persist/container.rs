@@ -2,9 +2,10 @@
 //!
 //! Verifying reads every byte once, a block at a time: its checksum, and while the block is in the cache what index checks will
 //! ask of it (the largest number, how often it does not rise). 2026-11-23, 1.40 GiB by map (20 million events, 1.6 million shopper
-//! rows), `cargo bench --bench persist -- --open`: with checks in passes of their own, comparing number by number and looking
-//! each key up, 484 to 501 ms, of which checksums 63; like this, with both cores also compiling, 164 to 181 ms, of which checksums
-//! 133 to 140 and opening without a look 9 to 12.
+//! rows), `cargo bench --bench persist -- --open`, optimised without link-time optimisation, the first round (file not all in
+//! memory) left out: with checks in passes of their own, comparing number by number and looking each key up, machine alone, 484
+//! to 501 ms, of which checksums 63 to 64; like this, with both cores also compiling, 164 to 181 ms, of which checksums 133 to
+//! 140 and opening without a look 9 to 12. Not measured on a quiet machine yet.
 
 use std::fs::File;
 use std::io::Read;

@@ -50,14 +50,16 @@ use crate::{run::Run, source::BlockSource};
 /// # Example
 /// ```
 /// use likewise::{Consented, DatasetBuilder, Event, EventKind, LawfulBasis, MemoryBudget, Run, Shopper, Timestamp};
-/// let who = Shopper::Profiled(Consented::new("ann", LawfulBasis::Contract));
-/// let events = (0..1000).map(|n| Event::new(who, "mug", EventKind::View, Timestamp::from_secs(n)));
 /// let folder = std::env::temp_dir();
-/// let mut builder = DatasetBuilder::default().spill_to(folder, MemoryBudget::new(64 << 10)?)?;
-/// builder.ingest(events.collect::<Vec<_>>())?;
+/// let mut builder = DatasetBuilder::default().spill_to(folder, MemoryBudget::new(256 << 10)?)?;
+/// for n in 0..4000 {
+///     let name = format!("shopper {}", n % 40);
+///     let who = Shopper::Profiled(Consented::new(&name, LawfulBasis::Contract));
+///     builder.push(&Event::new(who, "mug", EventKind::View, Timestamp::from_secs(n)))?;
+/// }
 /// assert!(builder.spilled() > 0);
 /// let data = builder.finish(&Run::default())?;
-/// assert_eq!(data.n_events(), 1000);
+/// assert_eq!(data.n_events(), 4000);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

@@ -56,14 +56,16 @@ impl LiveConfig {
         }
     }
 
-    /// With this catalogue from the start; later ones by [`Live::set_catalog`](super::Live::set_catalog). Without, the one that was saved last, or none.
+    /// With this catalogue from the start; later ones by [`Live::set_catalog`](super::Live::set_catalog). Without, the one
+    /// that was saved last, or none.
     pub fn catalog(mut self, catalog: Arc<Catalog>) -> Self {
         self.catalog = Some(catalog);
         self
     }
 
-    /// With a store: [`Live::open`](super::Live::open) begins with its newest generation, [`Live::save`](super::Live::save) adds one, [`Live::forget`](super::Live::forget) removes
-    /// all. `codecs` names the kinds of scorers in the lineup; the default has all built-in ones.
+    /// With a store: [`Live::open`](super::Live::open) begins with its newest generation, [`Live::save`](super::Live::save)
+    /// adds one, [`Live::forget`](super::Live::forget) removes all. `codecs` names the kinds of scorers in the lineup; the
+    /// default has all built-in ones.
     pub fn store(mut self, store: Store, codecs: Codecs) -> Self {
         self.store = Some(Kept { store, codecs, open: |path| Container::read(path, Verify::Now) });
         self

@@ -57,6 +57,8 @@ fn csv(line_end: &str) -> String {
     for n in 0..45_000u32 {
         let (user, item) = (rng.below(3_000), rng.below(900));
         let kind = ["view", "purchase", "search", "no such kind"][rng.below(300).min(203) as usize / 68];
+        let bare = kind == "search" && rng.below(3) == 0;
+        let item = if bare { String::new() } else { format!("i{item}") };
         let time = if rng.below(500) == 0 { "last week".to_owned() } else { (1_600_000_000 + n).to_string() };
         let session = if rng.below(3) == 0 { String::new() } else { format!("s{}", n / 9) };
         let id = if rng.below(2) == 0 { String::new() } else { format!("e{}", rng.below(30_000)) };
@@ -66,10 +68,10 @@ fn csv(line_end: &str) -> String {
             0 => format!("\"two{line_end}lines, \"\"quoted\"\"\""),
             1 => "6\" wide".to_owned(),
             2 => ",ragged".to_owned(),
-            _ => "long enough to fill more than one block of a megabyte of text".to_owned(),
+            _ => "long enough to fill more than one block of text and then some more of it".to_owned(),
         };
         let user = if rng.below(50) == 0 { String::new() } else { format!("u{user}") };
-        write!(text, "{user},i{item},{kind},{time},{session},{id},{query},{quantity},{note}{line_end}").unwrap();
+        write!(text, "{user},{item},{kind},{time},{session},{id},{query},{quantity},{note}{line_end}").unwrap();
         if rng.below(200) == 0 {
             text.push_str(line_end);
         }
@@ -154,6 +156,32 @@ fn stopping_at_the_first_bad_record_keeps_what_came_before() {
     let serial = show(one.ingest(source()).unwrap_err());
     assert_eq!(show(many.ingest_parallel(source(), &Run::default()).unwrap_err()), serial);
     assert!(all(one) == all(many));
+}
+
+#[test]
+fn stopping_deep_in_the_text_keeps_what_came_before() {
+    let show = |error: IngestError<SourceError>| match error {
+        IngestError::Rejected { line, reason, report } => (line, reason, report),
+        other => panic!("{other}"),
+    };
+    for (named, bad_at) in [(false, 9_999), (true, 10_000), (false, 15_000), (true, 19_999)] {
+        let mut text = String::from("user,item,kind,time,session,id,query,quantity\n");
+        for n in 0..20_000 {
+            let id = if named { format!("e{}", if n == bad_at { 7 } else { n }) } else { String::new() };
+            let time = if n == bad_at && !named { "soon".to_owned() } else { (1_600_000_000 + n).to_string() };
+            let (kind, item) = if n % 7 == 0 { ("search", String::new()) } else { ("view", format!("i{}", n % 501)) };
+            let query = format!("q{}", n % 13);
+            writeln!(text, "a shopper of a long name {},{item},{kind},{time},s{},{id},{query},1", n % 1_007, n / 5)
+                .unwrap();
+        }
+        let source = || Delimited::from_reader(text.as_bytes(), columns()).unwrap();
+        let stopping = || DatasetBuilder::default().on_reject(OnReject::Stop);
+        let (mut one, mut many) = (stopping(), stopping());
+        let serial = show(one.ingest(source()).unwrap_err());
+        assert_eq!(serial.0, bad_at as u64 + 2);
+        assert_eq!(show(many.ingest_parallel(source(), &Run::default()).unwrap_err()), serial);
+        assert!(all(one) == all(many), "{named} {bad_at}");
+    }
 }
 
 /// Fails after so many bytes.

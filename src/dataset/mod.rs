@@ -10,6 +10,8 @@ mod held;
 mod log;
 mod matrix;
 #[cfg(any(feature = "csv", feature = "json"))]
+mod parallel;
+#[cfg(any(feature = "csv", feature = "json"))]
 mod part;
 mod report;
 mod rows;

@@ -1,47 +1,35 @@
 //! Events of one block of text, numbered among themselves: what many threads make, and one takes in.
 //!
 //! A part reads what the builder knew before and knows nothing of the other parts, so no thread waits for another. Keys
-//! the builder knew have their numbers at once; those new to it get theirs when the part is taken in, event by event in
-//! the order of the text, and so the numbering is that of a single thread.
-//!
-//! Measured 2026-11-22 (`cargo bench --bench ingest -- --threads`: two million events of four columns, medians of five
-//! rounds), M events/s on one thread and on two: 2.8 and 4.9. Parts that numbered all their keys among themselves: 1.45 and
-//! 1.9, since most keys were then looked up twice, the second time by one thread. One by one, without parts: 3.3.
+//! the builder knew have their numbers at once; those new to it get theirs when the part is taken in, record by record in
+//! the order of the text, and so the numbering is that of a single thread. A part's columns are the builder's: what is left
+//! to do alone is to number what is new and to copy.
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::builder::{DatasetBuilder, Ended, OnReject, vet_until};
-use super::report::{IngestError, IngestReport};
+use super::builder::{DatasetBuilder, OnReject, vet_until};
+use super::report::IngestReport;
 use super::rows::NO_SESSION;
+use super::table::EventTable;
 use crate::consent::Shopper;
 use crate::event::{Event, EventKind};
 use crate::ids::{IdMap, ItemIdx, ShopperMap, TooManyIds, UserIdx};
-use crate::run::Run;
-use crate::source::{Block, BlockParser, BlockSource, Flow, Offered, RejectReason};
+use crate::source::{Flow, Offered, RejectReason};
 use crate::time::Timestamp;
 
-/// The most blocks parsed in one go. The first go is of [`FIRST`], each next one twice as many: then most keys are known.
-const WAVE: usize = 16;
-const FIRST: usize = 2;
-
-/// An event with its numbers: the builder's, or those of its part for keys that are `new`.
+/// A record with keys the builder did not know: where it is, and which of its keys have numbers of the part.
 #[derive(Clone, Copy, Debug)]
-struct Row {
-    line: u64,
-    at: i64,
+struct Fresh {
+    record: u32,
     user: u32,
-    /// [`NOTHING`] for a search without an item.
-    item: u32,
-    session: u32,
-    query: u32,
-    quantity: f32,
-    value: f32,
-    kind: u8,
-    channel: u8,
-    new: u8,
+    /// Its event, or [`NOTHING`].
+    event: u32,
+    /// Its search, or [`NOTHING`].
+    search: u32,
+    keys: u8,
 }
 
-/// Bits of [`Row::new`].
+/// Bits of [`Fresh::keys`].
 const USER: u8 = 1;
 const ITEM: u8 = 2;
 const SESSION: u8 = 4;
@@ -51,52 +39,72 @@ const NOTHING: u32 = u32::MAX;
 
 /// The events of a block, and what was refused of it.
 #[derive(Debug, Default)]
-struct Part {
+pub(super) struct Part {
     shoppers: ShopperMap,
     items: IdMap,
     sessions: IdMap,
     queries: IdMap,
-    rows: Vec<Row>,
-    /// The hashed ids of the rows; empty until one has an id, 0 for none.
-    ids: Vec<u128>,
-    /// How many rows were there before, the line, and why.
-    refused: Vec<(usize, u64, RejectReason)>,
+    /// Records that were not refused. Those without an event are in `bare`.
+    records: u32,
+    user: Vec<UserIdx>,
+    session: Vec<u32>,
+    table: EventTable,
+    /// With the record of each.
+    searches: Vec<(u32, UserIdx, Timestamp, u32)>,
+    /// Records without an item, ascending.
+    bare: Vec<u32>,
+    fresh: Vec<Fresh>,
+    /// The hashed ids of the records with their lines; empty until one has an id, 0 for none.
+    ids: Vec<(u128, u64)>,
+    /// How many records were there before, the line, and why.
+    refused: Vec<(u32, u64, RejectReason)>,
     full: Option<TooManyIds>,
 }
 
 impl Part {
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.shoppers.clear();
         self.items.clear();
         self.sessions.clear();
         self.queries.clear();
-        self.rows.clear();
+        self.records = 0;
+        self.user.clear();
+        self.session.clear();
+        self.table.clear();
+        self.searches.clear();
+        self.bare.clear();
+        self.fresh.clear();
         self.ids.clear();
         self.refused.clear();
     }
 
-    /// Takes one record; its line is the ordinal within the block where the source names none.
-    fn take(&mut self, builder: &DatasetBuilder, offered: Offered<'_>) -> Result<(), TooManyIds> {
-        let ordinal = (self.rows.len() + self.refused.len()) as u64 + 1;
+    /// Takes one record; its line is the ordinal within the block where the source names none. Stops where a numbering is
+    /// full.
+    pub(super) fn take(&mut self, builder: &DatasetBuilder, offered: Offered<'_>) -> Flow {
+        let ordinal = u64::from(self.records) + self.refused.len() as u64 + 1;
         let line = offered.line.unwrap_or(ordinal);
         let event = match offered.event.and_then(|event| vet_until(&event, builder.as_of).map(|()| event)) {
             Ok(event) => event,
             Err(reason) => {
-                self.refused.push((self.rows.len(), line, reason));
-                return Ok(());
+                self.refused.push((self.records, line, reason));
+                return Flow::Continue;
             }
         };
         if let Some(id) = event.id.filter(|id| !id.is_empty()) {
-            self.ids.resize(self.rows.len(), 0);
-            self.ids.push(xxh3_128(id.as_bytes()).max(1));
+            self.ids.resize(self.records as usize, (0, 0));
+            self.ids.push((xxh3_128(id.as_bytes()).max(1), line));
         }
-        let row = self.row(builder, &event, line)?;
-        self.rows.push(row);
-        Ok(())
+        match self.number(builder, &event) {
+            Ok(()) => Flow::Continue,
+            Err(full) => {
+                self.full = Some(full);
+                Flow::Stop
+            }
+        }
     }
 
-    fn row(&mut self, builder: &DatasetBuilder, event: &Event<'_>, line: u64) -> Result<Row, TooManyIds> {
-        let mut new = 0;
+    fn number(&mut self, builder: &DatasetBuilder, event: &Event<'_>) -> Result<(), TooManyIds> {
+        let mut fresh = Fresh { record: self.records, user: 0, event: NOTHING, search: NOTHING, keys: 0 };
         let known = match event.shopper {
             Shopper::Profiled(who) => builder.shoppers.profiled(who.user()),
             Shopper::Anonymous { session } => builder.shoppers.anonymous(session),
@@ -104,43 +112,52 @@ impl Part {
         let user = match (known, event.shopper) {
             (Some(user), _) => user,
             (None, shopper) => {
-                new |= USER;
+                fresh.keys |= USER;
                 match shopper {
                     Shopper::Profiled(who) => self.shoppers.intern_profiled(who.user())?,
                     Shopper::Anonymous { session } => self.shoppers.intern_anonymous(session)?,
                 }
             }
         };
-        let mut number = |known: &IdMap, own: &mut IdMap, key: Option<&str>, bit| match key.filter(|k| !k.is_empty()) {
-            None => Ok(NOTHING),
-            Some(key) => known.get(key).map_or_else(
-                || {
-                    new |= bit;
-                    own.intern(key)
-                },
-                Ok,
-            ),
+        fresh.user = user.get();
+        let mut number = |known: &IdMap, own: &mut IdMap, key: &str, bit| match known.get(key) {
+            Some(number) => Ok(number),
+            None => {
+                fresh.keys |= bit;
+                own.intern(key)
+            }
         };
-        let query = event.query.filter(|_| event.kind == EventKind::Search);
-        Ok(Row {
-            line,
-            at: event.at.millis(),
-            user: user.get(),
-            item: number(&builder.items, &mut self.items, Some(event.item), ITEM)?,
-            session: number(&builder.sessions, &mut self.sessions, event.session, SESSION)?,
-            query: number(&builder.queries, &mut self.queries, query, QUERY)?,
-            quantity: event.quantity,
-            value: event.value.unwrap_or(f32::NAN),
-            kind: event.kind.code(),
-            channel: event.channel.code(),
-            new,
-        })
+        if let Some(query) = event.query.filter(|query| event.kind == EventKind::Search && !query.is_empty()) {
+            let query = number(&builder.queries, &mut self.queries, query, QUERY)?;
+            fresh.search = self.searches.len() as u32;
+            self.searches.push((self.records, user, event.at, query));
+        }
+        if event.item.is_empty() {
+            self.bare.push(self.records);
+        } else {
+            let item = number(&builder.items, &mut self.items, event.item, ITEM)?;
+            let session = match event.session.filter(|session| !session.is_empty()) {
+                Some(session) => number(&builder.sessions, &mut self.sessions, session, SESSION)?,
+                None => NO_SESSION,
+            };
+            fresh.event = self.user.len() as u32;
+            self.user.push(user);
+            self.session.push(session);
+            let value = event.value.unwrap_or(f32::NAN);
+            let (item, kind, channel) = (ItemIdx::new(item), event.kind.code(), event.channel.code());
+            self.table.push(item, kind, event.at.millis(), event.quantity, value, channel);
+        }
+        if fresh.keys != 0 {
+            self.fresh.push(fresh);
+        }
+        self.records += 1;
+        Ok(())
     }
 }
 
 /// The builder's numbers of a part's keys, as far as they were needed.
 #[derive(Debug, Default)]
-struct Numbers {
+pub(super) struct Numbers {
     users: Vec<u32>,
     items: Vec<u32>,
     sessions: Vec<u32>,
@@ -168,127 +185,76 @@ fn number(known: &mut [u32], from: &IdMap, to: &mut IdMap, key: u32) -> Result<u
 }
 
 /// Why no more is taken in.
-enum End {
+pub(super) enum End {
     Rejected(u64, RejectReason),
     Full(TooManyIds),
 }
 
+/// Which records of a part are taken in.
+#[derive(Default)]
+struct Kept {
+    /// Records before this one.
+    until: u32,
+    /// But for these, ascending.
+    not: Vec<u32>,
+}
+
 impl DatasetBuilder {
-    /// Takes everything `source` offers, parsed on the threads of `run`: the same events under the same numbers, the same
-    /// report and the same errors as [`ingest`](Self::ingest), for any number of threads. A source whose records have to
-    /// be taken in order is ([`BlockSource::parser`]).
-    ///
-    /// Memory: what the builder holds, and about 100 bytes an event of 16 blocks of a megabyte of text.
-    ///
-    /// # Errors
-    /// As [`ingest`](Self::ingest).
-    ///
-    /// # Example
-    /// ```
-    /// use likewise::{Columns, DatasetBuilder, Delimited, LawfulBasis, Run, TimeFormat};
-    /// let text = "when,who,what\n2010-12-01 08:26:00,ann,mug\n2010-12-01 08:28:00,bob,mug\n";
-    /// let columns = Columns::new("who", "what", LawfulBasis::Contract).time("when", TimeFormat::Auto);
-    /// let mut builder = DatasetBuilder::default();
-    /// let source = Delimited::from_reader(text.as_bytes(), columns)?;
-    /// assert_eq!(builder.ingest_parallel(source, &Run::default())?.accepted, 2);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn ingest_parallel<S: BlockSource>(
+    /// Takes in a part, record by record.
+    pub(super) fn take_in(
         &mut self,
-        source: S,
-        run: &Run<'_>,
-    ) -> Result<IngestReport, IngestError<S::Error>> {
-        let unwatched = &mut |_: &mut Self| Ok::<(), std::convert::Infallible>(());
-        self.ingest_parallel_watched(source, run, WAVE, unwatched).map_err(Ended::unwatched)
-    }
-
-    /// [`ingest_parallel`](Self::ingest_parallel) of at most `most` blocks in one go, which calls `watch` after each go and
-    /// ends when that fails.
-    pub(super) fn ingest_parallel_watched<S: BlockSource, X>(
-        &mut self,
-        mut source: S,
-        run: &Run<'_>,
-        most: usize,
-        watch: &mut impl FnMut(&mut Self) -> Result<(), X>,
-    ) -> Result<IngestReport, Ended<S::Error, X>> {
-        let mut report = IngestReport::default();
-        let most = most.clamp(1, WAVE);
-        let parser = match source.parser() {
-            Ok(Some(parser)) => parser,
-            Ok(None) => return self.ingest_watched(source, watch),
-            Err(source) => return Err(IngestError::Source { source, report: Box::new(report) }.into()),
-        };
-        let mut blocks: Vec<Block> = (0..most).map(|_| Block::default()).collect();
-        let mut parts: Vec<Part> = Vec::new();
-        let (mut numbers, mut wave) = (Numbers::default(), FIRST.min(most));
-        loop {
-            let (mut filled, mut failed) = (0, None);
-            while filled < wave && failed.is_none() {
-                match source.fill(&mut blocks[filled]) {
-                    Ok(true) => filled += 1,
-                    Ok(false) => break,
-                    Err(error) => failed = Some(error),
-                }
-            }
-            parts.resize_with(parts.len().max(filled), Part::default);
-            let (builder, texts) = (&*self, &blocks[..filled]);
-            run.threads.for_chunks(
-                &mut parts[..filled],
-                1,
-                || (),
-                |(), n, part| {
-                    let part = &mut part[0];
-                    part.clear();
-                    parser.parse(&texts[n], &mut |offered| match part.take(builder, offered) {
-                        Ok(()) => Flow::Continue,
-                        Err(full) => {
-                            part.full = Some(full);
-                            Flow::Stop
-                        }
-                    });
-                },
-            );
-            for part in &parts[..filled] {
-                match self.take_in(part, &mut numbers, &mut report) {
-                    Ok(()) => {}
-                    Err(End::Full(full)) => return Err(IngestError::Full(full).into()),
-                    Err(End::Rejected(line, reason)) => {
-                        return Err(IngestError::Rejected { line, reason, report: Box::new(report) }.into());
-                    }
-                }
-            }
-            if let Err(error) = watch(self) {
-                return Err(Ended::Watch(error, Box::new(report)));
-            }
-            match failed {
-                Some(source) => return Err(IngestError::Source { source, report: Box::new(report) }.into()),
-                None if filled < wave => return Ok(report),
-                None => wave = most.min(2 * wave),
-            }
-        }
-    }
-
-    /// Takes in a part, event by event.
-    fn take_in(&mut self, part: &Part, numbers: &mut Numbers, report: &mut IngestReport) -> Result<(), End> {
+        part: &mut Part,
+        numbers: &mut Numbers,
+        report: &mut IngestReport,
+    ) -> Result<(), End> {
         numbers.reset(part);
-        let mut refused = part.refused.iter().peekable();
-        for (place, row) in part.rows.iter().enumerate() {
-            while let Some((_, line, reason)) = refused.next_if(|refused| refused.0 <= place) {
-                self.refuse(*line, reason.clone(), report)?;
+        let mut kept = Kept::default();
+        let outcome = self.settle(part, numbers, report, &mut kept);
+        report.offered += u64::from(kept.until) - kept.not.len() as u64;
+        report.accepted += u64::from(kept.until) - kept.not.len() as u64;
+        self.copy(part, &kept);
+        outcome?;
+        part.full.take().map_or(Ok(()), |full| Err(End::Full(full)))
+    }
+
+    /// Goes over the records that are not plainly known: refused, named by an id, or with keys to be numbered.
+    fn settle(
+        &mut self,
+        part: &mut Part,
+        numbers: &mut Numbers,
+        report: &mut IngestReport,
+        kept: &mut Kept,
+    ) -> Result<(), End> {
+        let (refused, ids, all) =
+            (std::mem::take(&mut part.refused), std::mem::take(&mut part.ids), std::mem::take(&mut part.fresh));
+        let (mut refused, mut fresh) = (refused.into_iter().peekable(), all.into_iter().peekable());
+        for (record, (id, line)) in (0..).zip(ids) {
+            kept.until = record;
+            while let Some((_, line, reason)) = refused.next_if(|refused| refused.0 <= record) {
+                self.refuse(line, reason, report)?;
             }
-            report.offered += 1;
-            if part.ids.get(place).is_some_and(|&id| id != 0 && !self.ids.insert(id)) {
-                report.offered -= 1;
-                self.refuse(row.line, RejectReason::Duplicate, report)?;
-                continue;
+            let own = fresh.next_if(|fresh| fresh.record == record);
+            if id != 0 && !self.ids.insert(id) {
+                self.refuse(line, RejectReason::Duplicate, report)?;
+                kept.not.push(record);
+            } else if let Some(own) = own {
+                self.know(part, own, numbers).map_err(End::Full)?;
             }
-            self.take_row(part, row, numbers).map_err(End::Full)?;
-            report.accepted += 1;
         }
-        for (_, line, reason) in refused {
-            self.refuse(*line, reason.clone(), report)?;
+        for own in fresh {
+            while let Some((before, line, reason)) = refused.next_if(|refused| refused.0 <= own.record) {
+                kept.until = before;
+                self.refuse(line, reason, report)?;
+            }
+            kept.until = own.record;
+            self.know(part, own, numbers).map_err(End::Full)?;
         }
-        part.full.map_or(Ok(()), |full| Err(End::Full(full)))
+        for (before, line, reason) in refused {
+            kept.until = before;
+            self.refuse(line, reason, report)?;
+        }
+        kept.until = part.records;
+        Ok(())
     }
 
     fn refuse(&self, line: u64, reason: RejectReason, report: &mut IngestReport) -> Result<(), End> {
@@ -297,34 +263,26 @@ impl DatasetBuilder {
         if self.on_reject == OnReject::Stop { Err(End::Rejected(line, reason)) } else { Ok(()) }
     }
 
-    fn take_row(&mut self, part: &Part, row: &Row, numbers: &mut Numbers) -> Result<(), TooManyIds> {
-        let user = match row.new & USER {
-            0 => row.user,
-            _ => self.new_user(part, row.user, numbers)?,
-        };
-        let user = UserIdx::new(user);
-        if row.query != NOTHING {
-            let query = match row.new & QUERY {
-                0 => row.query,
-                _ => number(&mut numbers.queries, &part.queries, &mut self.queries, row.query)?,
-            };
-            self.searches.push((user, Timestamp::from_millis(row.at), query));
+    /// Numbers the keys of a record that are new, and writes the numbers where the part's were.
+    fn know(&mut self, part: &mut Part, fresh: Fresh, numbers: &mut Numbers) -> Result<(), TooManyIds> {
+        let (event, search) = (fresh.event as usize, fresh.search as usize);
+        if fresh.keys & USER != 0 {
+            let user = UserIdx::new(self.new_user(part, fresh.user, numbers)?);
+            part.user.get_mut(event).into_iter().for_each(|of| *of = user);
+            part.searches.get_mut(search).into_iter().for_each(|of| of.1 = user);
         }
-        if row.item == NOTHING {
-            return Ok(());
+        if fresh.keys & QUERY != 0 {
+            let query = &mut part.searches[search].3;
+            *query = number(&mut numbers.queries, &part.queries, &mut self.queries, *query)?;
         }
-        let item = match row.new & ITEM {
-            0 => row.item,
-            _ => number(&mut numbers.items, &part.items, &mut self.items, row.item)?,
-        };
-        let session = match (row.new & SESSION, row.session) {
-            (_, NOTHING) => NO_SESSION,
-            (0, session) => session,
-            (_, session) => number(&mut numbers.sessions, &part.sessions, &mut self.sessions, session)?,
-        };
-        self.user.push(user);
-        self.session.push(session);
-        self.table.push(ItemIdx::new(item), row.kind, row.at, row.quantity, row.value, row.channel);
+        if fresh.keys & ITEM != 0 {
+            let item = &mut part.table.item.own()[event];
+            *item = ItemIdx::new(number(&mut numbers.items, &part.items, &mut self.items, item.get())?);
+        }
+        if fresh.keys & SESSION != 0 {
+            let session = &mut part.session[event];
+            *session = number(&mut numbers.sessions, &part.sessions, &mut self.sessions, *session)?;
+        }
         Ok(())
     }
 
@@ -338,5 +296,31 @@ impl DatasetBuilder {
             *known = if profiled { shoppers.intern_profiled(key)? } else { shoppers.intern_anonymous(key)? }.get();
         }
         Ok(*known)
+    }
+
+    /// Appends the records that are kept.
+    fn copy(&mut self, part: &mut Part, kept: &Kept) {
+        if kept.until < part.records || !kept.not.is_empty() {
+            part.retain(kept);
+        }
+        self.user.own().extend_from_slice(&part.user);
+        self.session.own().extend_from_slice(&part.session);
+        self.table.append(&part.table);
+        self.searches.extend(part.searches.iter().map(|&(_, user, at, query)| (user, at, query)));
+    }
+}
+
+impl Part {
+    /// Drops what is not kept.
+    fn retain(&mut self, kept: &Kept) {
+        let is_kept = |record: u32| record < kept.until && kept.not.binary_search(&record).is_err();
+        let mut bare = self.bare.iter().copied().peekable();
+        let events = (0..self.records).filter(|&record| bare.next_if_eq(&record).is_none());
+        let keep: Vec<bool> = events.map(is_kept).collect();
+        let (mut users, mut sessions) = (keep.iter(), keep.iter());
+        self.user.retain(|_| users.next() == Some(&true));
+        self.session.retain(|_| sessions.next() == Some(&true));
+        self.table.retain(&keep);
+        self.searches.retain(|search| is_kept(search.0));
     }
 }

@@ -53,7 +53,7 @@ pub trait BlockParser: Send + Sync {
 }
 
 /// Bytes of a block, unless one record is longer.
-pub(super) const BLOCK: usize = 1 << 20;
+pub(super) const BLOCK: usize = 1 << 18;
 
 /// Where a text may be cut.
 pub(super) trait Cut {

@@ -150,7 +150,7 @@ impl SpillingBuilder {
     }
 
     /// Takes everything `source` offers, parsed on the threads of `run`, as [`DatasetBuilder::ingest_parallel`]. Blocks of
-    /// text that are parsed together take about 6 MiB each: one at least, and an eighth of the budget at most.
+    /// text that are parsed together take about a megabyte each: one at least, and an eighth of the budget at most.
     ///
     /// # Errors
     /// As [`ingest`](Self::ingest).
@@ -161,7 +161,7 @@ impl SpillingBuilder {
         run: &Run<'_>,
     ) -> Result<IngestReport, SpillIngestError<S::Error>> {
         let Self { held, budget, scratch, runs, spilled, unseen } = self;
-        let blocks = usize::try_from(budget.bytes() / 8 / (6 << 20)).unwrap_or(usize::MAX);
+        let blocks = usize::try_from(budget.bytes() / 8 / (1 << 20)).unwrap_or(usize::MAX);
         let mut watch = |held: &mut DatasetBuilder| {
             *unseen = LOOK;
             spilled.look(held, *budget, scratch, runs, unseen)

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::turn::{Turn, starts};
 use crate::kernel::column::Column;
+use crate::kernel::prefetch::prefetch;
 use crate::persist::{cuts_or_none, portable};
 use crate::run::Parallelism;
 
@@ -96,6 +97,14 @@ impl Csr {
             (Some(&from), Some(&to)) => from as usize..to as usize,
             _ => 0..0,
         }
+    }
+
+    /// Asks for the beginning of a row that will be read.
+    #[inline]
+    pub(crate) fn prefetch(&self, row: usize) {
+        let start = self.range(row).start;
+        prefetch(&self.index, start);
+        prefetch(&self.weight, start);
     }
 
     /// Puts the rows of `next` behind these.

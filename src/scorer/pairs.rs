@@ -10,6 +10,9 @@ use crate::event::KindSet;
 use crate::ids::{ItemIdx, UserIdx};
 use crate::time::{Span, Timestamp};
 
+/// Rows that are asked for before their turn comes.
+const AHEAD: usize = 4;
+
 /// How what a shopper says about two items fades with time, from 1 down to 0.
 ///
 /// The time of an item is the shopper's latest touch of it by a kind that counts.
@@ -147,7 +150,11 @@ impl Pairs {
         mut met: Option<&mut Tally>,
     ) {
         let range = left.range(a.as_usize());
-        for (place, (row, weight)) in range.zip(left.row(a.as_usize()).iter()) {
+        let rows = left.row(a.as_usize());
+        for (nth, (place, (row, weight))) in range.zip(rows.iter()).enumerate() {
+            if let Some(&ahead) = rows.indices().get(nth + AHEAD) {
+                right.prefetch(ahead as usize);
+            }
             let others = right.row(row as usize);
             match &self.fading {
                 None => sums.add_row(others.indices(), |other| weight * others.weights()[other]),

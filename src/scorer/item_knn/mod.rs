@@ -38,6 +38,7 @@ use crate::params::Checked;
 use crate::run::Run;
 use crate::scorer::pairs::ListScale;
 use crate::scorer::tally::Tally;
+use similarity::Sides;
 
 /// Items like those of the shopper: `score(b) = Σ vote(a) x weight(a → b)` over the shopper's items `a`, newest first.
 /// Fitted from [`ItemKnnParams`].
@@ -92,20 +93,19 @@ impl Fit for Checked<ItemKnnParams> {
         let lengths = squared_lengths(&by_item);
         let sides = self.similarity.sides(&lengths);
         let (shrinkage, locality) = (f64::from(self.shrinkage), f64::from(self.locality));
-        let scratch = || (Tally::default(), Tally::default(), Best::default());
-        let lists = Neighbours::build(n_items, run, scratch, |(sums, met, best), a, row| {
+        let scratch = || (Tally::default(), Tally::default(), Best::default(), Met::default());
+        let lists = Neighbours::build(n_items, run, scratch, |(sums, common, best, met), a, row| {
             sums.reset(n_items);
-            met.reset(n_items);
-            pairs.meet(a, &by_item, &by_row, sums, (shrinkage > 0.0).then_some(met));
+            common.reset(n_items);
+            pairs.meet(a, &by_item, &by_row, sums, (shrinkage > 0.0).then_some(common));
             best.reset(self.neighbours);
             let left = sides.of_left(a.as_usize());
-            sums.drain(|b, product| {
-                if self.own == Own::Dropped && b == a.get() {
-                    return;
-                }
+            met.take(sums, &sides, (self.own == Own::Dropped).then_some(a));
+            let least = if shrinkage > 0.0 { f32::NEG_INFINITY } else { met.least(self.neighbours) };
+            for (b, product) in met.reaching(least) {
                 let mut weight = sides.similarity(product.into(), left, b as usize);
                 if shrinkage > 0.0 {
-                    let n = f64::from(met.get(b));
+                    let n = f64::from(common.get(b));
                     weight *= n / (n + shrinkage);
                 }
                 if locality != 1.0 {
@@ -115,7 +115,7 @@ impl Fit for Checked<ItemKnnParams> {
                 if score > 0.0 && score.is_finite() {
                     best.offer(ItemIdx::new(b), score);
                 }
-            });
+            }
             row.extend(best.sorted());
             self.scale.apply(row);
         })?;
@@ -130,6 +130,46 @@ impl Fit for Checked<ItemKnnParams> {
             lists,
             bounded,
         })
+    }
+}
+
+/// The items that one has a product with. Most are far from its best: a rough figure tells which, and they are not looked
+/// at again.
+#[derive(Debug, Default)]
+struct Met {
+    products: Vec<(u32, f32)>,
+    rough: Vec<f32>,
+    ranked: Vec<f32>,
+}
+
+impl Met {
+    fn take(&mut self, sums: &mut Tally, sides: &Sides, but: Option<ItemIdx>) {
+        self.products.clear();
+        sums.drain(|b, product| self.products.push((b, product)));
+        if let Some(own) = but {
+            self.products.retain(|&(b, _)| b != own.get());
+        }
+        self.rough.clear();
+        self.rough.extend(self.products.iter().map(|&(b, product)| sides.rough(product, b as usize)));
+    }
+
+    /// A rough figure that the `limit` most similar all reach.
+    fn least(&mut self, limit: usize) -> f32 {
+        if self.rough.len() <= limit {
+            return f32::NEG_INFINITY;
+        }
+        self.ranked.clear();
+        self.ranked.extend(self.rough.iter().map(|rough| if rough.is_nan() { f32::NEG_INFINITY } else { *rough }));
+        let (_, &mut last, _) = self.ranked.select_nth_unstable_by(limit - 1, |a, b| b.total_cmp(a));
+        // A thousand roundings of single precision lower, where it has its full precision.
+        let least = last * (1.0 - 1e-4);
+        if least.is_normal() && least > 0.0 { least } else { f32::NEG_INFINITY }
+    }
+
+    /// The items that reach a rough figure, or may.
+    fn reaching(&self, least: f32) -> impl Iterator<Item = (u32, f32)> + '_ {
+        let reaches = move |rough: f32| rough >= least || rough.is_nan();
+        self.products.iter().zip(&self.rough).filter(move |&(_, &rough)| reaches(rough)).map(|(&met, _)| met)
     }
 }
 

@@ -109,7 +109,12 @@ impl Similarity {
             }
             Self::Jaccard | Self::Dice | Self::Bm25 { .. } => lengths.iter().map(|&x| (x, x)).unzip(),
         };
-        Sides { similarity: self, left, right }
+        let inverse = |x: &f64| Some(x.recip() as f32).filter(|x| x.is_normal()).unwrap_or(f32::NAN);
+        let inverse = match self {
+            Self::Cosine | Self::TfIdf | Self::AsymmetricCosine { .. } => right.iter().map(inverse).collect(),
+            _ => Vec::new(),
+        };
+        Sides { similarity: self, left, right, inverse }
     }
 
     /// Whether 1 is the similarity of equals.
@@ -124,11 +129,19 @@ pub(in crate::scorer) struct Sides {
     similarity: Similarity,
     left: Vec<f64>,
     right: Vec<f64>,
+    /// One over `right`, roughly, where a similarity is a product over both; NaN beyond single precision.
+    inverse: Vec<f32>,
 }
 
 impl Sides {
     pub(in crate::scorer) fn of_left(&self, item: usize) -> f64 {
         self.left[item]
+    }
+
+    /// What the similarities of one item go by, up to a rounding and a factor they share; NaN where that is not known.
+    #[inline]
+    pub(in crate::scorer) fn rough(&self, product: f32, b: usize) -> f32 {
+        product * self.inverse.get(b).copied().unwrap_or(f32::NAN)
     }
 
     /// [`Similarity::of`] an item with this `left` and the item `b`, to the last bit.

@@ -35,7 +35,7 @@ fn dataset<'d>(done: impl IntoIterator<Item = &'d Done>) -> Dataset {
     for item in 0..ITEMS.len() {
         builder.push(&event(&(USERS.len(), item, 1, 0, 0))).unwrap();
     }
-    done.into_iter().for_each(|done| _ = builder.push(&event(done)).unwrap());
+    done.into_iter().for_each(|done| builder.push(&event(done)).unwrap());
     builder.build().unwrap()
 }
 

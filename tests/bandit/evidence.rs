@@ -144,6 +144,10 @@ fn rewards_find_their_choice_or_say_why_not() {
     assert_eq!(tell(&choice.id, 1.0, 1), Ok(Rewarded::Counted));
     assert_eq!(tell(&choice.id, 1.0, 2), Ok(Rewarded::Duplicate));
     assert_eq!(tell(&choice.id, 1.0, 11), Ok(Rewarded::TooLate));
+    // The last moment counts, also when another choice is made in it.
+    let late = bandit.choose(&ask("late", &context, 20, 1)).unwrap();
+    let _ = bandit.choose(&ask("another", &context, 30, 1)).unwrap();
+    assert_eq!(bandit.reward(&late.id, 1.0, secs(30)), Ok(Rewarded::Counted));
     let mut other = Bandit::new(params.check().unwrap(), arms(&["a", "b"]), "q", bandit.evidence().clone()).unwrap();
     assert_eq!(other.reward(&choice.id, 1.0, secs(3)), Ok(Rewarded::Elsewhere));
     assert_eq!(other.evidence(), bandit.evidence(), "nothing of that was counted");

@@ -209,6 +209,18 @@ fn cold_arms_are_shown_and_exploration_reaches_all() {
     let of = bandit.propensities(&context, secs(60), None).unwrap();
     assert_relative_eq!(of[1].1, 0.1 / 2.0 + 0.9 * 0.3, max_relative = 1e-12);
     assert_relative_eq!(of[0].1, 0.1 / 2.0 + 0.9 * 0.7, max_relative = 1e-12);
+    // The best arm and an epsilon of everything, by a pure share of everything.
+    let params = BanditParams {
+        policy: Policy::EpsilonGreedy { epsilon: 0.2 },
+        explore: 0.1,
+        prior: Prior { mean: 0.1, weight: 4.0 },
+        ..BanditParams::default()
+    };
+    let three = Bandit::new(params.check().unwrap(), arms(&["a", "b", "c"]), "q", bandit.evidence().clone()).unwrap();
+    let of = three.propensities(&context, secs(60), None).unwrap();
+    for (got, greedy) in of.iter().zip([0.8 + 0.2 / 3.0, 0.2 / 3.0, 0.2 / 3.0]) {
+        assert_relative_eq!(got.1, 0.1 / 3.0 + 0.9 * greedy, max_relative = 1e-12);
+    }
     // Shown as often as is asked for, an arm is cold no more.
     let shown = |bandit: &Bandit| bandit.evidence().of("b", secs(0), None).shown;
     for n in 60.. {

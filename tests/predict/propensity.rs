@@ -107,6 +107,32 @@ fn features_do_not_look_past_their_moment() {
 }
 
 #[test]
+fn features_and_labels_at_their_limits() {
+    let mut builder = DatasetBuilder::default();
+    let fay = Shopper::Profiled(Consented::new("fay", LawfulBasis::Contract));
+    for (kind, d) in [
+        (EventKind::View, 10),     // thirty days ago: still interest
+        (EventKind::View, 9),      // and no more
+        (EventKind::Purchase, 10), // the thirty-first day back: not of the last thirty
+        (EventKind::Purchase, 11), // the thirtieth
+        (EventKind::Purchase, 40), // now: past, not future
+    ] {
+        builder.push(&Event::new(fay, "tea", kind, day(d)).value(1.0)).unwrap();
+    }
+    let data = builder.build().unwrap();
+    let params = ProfileParams::default().check().unwrap();
+    let set = Labelled::new(&data, &data, day(40), Span::days(30), &params);
+    let row = set.profiles.rows().next().unwrap();
+    let of = |name: &str| row[Profiles::names().iter().position(|known| *known == name).unwrap()].exp_m1();
+    assert_relative_eq!(of("purchase_days"), 3.0, epsilon = 1e-12);
+    assert_relative_eq!(of("purchase_days_30"), 2.0, epsilon = 1e-12);
+    assert_relative_eq!(of("purchase_days_90"), 3.0, epsilon = 1e-12);
+    assert_relative_eq!(of("interest_30"), 1.0, epsilon = 1e-12);
+    assert_eq!(set.labels, [0], "a purchase now is no later one");
+    assert_eq!(Labelled::new(&data, &data, day(10), Span::days(1), &params).labels, [1], "the last moment counts");
+}
+
+#[test]
 fn the_regression_is_the_one_gradient_descent_finds() {
     let rows: Vec<[f64; 2]> = (0..60).map(|i| [f64::from(i % 7), f64::from(i * i % 11)]).collect();
     let labels: Vec<u8> = (0..60).map(|i| u8::from((i * 5 + i * i / 3) % 7 > 3)).collect();
@@ -173,6 +199,9 @@ fn calibration_by_hand() {
     let isotonic = Isotonic::fit(&p, &labels).unwrap();
     assert_relative_eq!(isotonic.probability(0.999), 0.75, epsilon = 1e-12);
     assert_relative_eq!(isotonic.probability(0.5), 0.5, epsilon = 1e-9);
+    // Parts of one share are one step.
+    let even = Isotonic::fit(&[0.1, 0.1, 0.3, 0.3], &[0, 1, 1, 0]).unwrap();
+    assert_eq!(even.steps(), [(0.2, 0.5)]);
     let table = Reliability::new(&p, &labels, 10, 0.95).unwrap();
     assert_eq!(table.rows.iter().map(|r| r.rows).collect::<Vec<_>>(), [2000, 2000], "equal predictions are not parted");
     assert_relative_eq!(table.error, sure - 0.75, epsilon = 1e-9);

@@ -103,3 +103,75 @@ fn replenishment_refuses_what_says_nothing() {
     let clockwork: Vec<i64> = (0..40).map(|i| i % 4 * 10).collect();
     assert!(matches!(fit(&shop(&clockwork)), Err(PredictError::NotFound { .. })));
 }
+
+#[test]
+fn days_questions_and_chances_by_hand() {
+    let mut builder = DatasetBuilder::default();
+    let mut buy = |who: &str, item: &str, at: Timestamp| {
+        let who = Shopper::Profiled(Consented::new(who, LawfulBasis::Contract));
+        builder.push(&Event::new(who, item, EventKind::Purchase, at)).unwrap();
+    };
+    for (n, who) in ["ann", "bob", "cy", "dee"].into_iter().enumerate() {
+        let every = 8 + 3 * n as i64;
+        (0..6).for_each(|k| buy(who, "soap", day(k * every + k % 2)));
+        buy(who, "pan", day(n as i64));
+    }
+    let data = builder.build().unwrap();
+    let days = PurchaseDays::purchases(&data, data.as_of());
+    let (ann, soap, pan) = (data.user("ann").unwrap(), data.item("soap").unwrap(), data.item("pan").unwrap());
+    // A day apart to the millisecond is two occasions, less is one.
+    let mut twice = DatasetBuilder::default();
+    let eve = Shopper::Profiled(Consented::new("eve", LawfulBasis::Contract));
+    for at in [day(0), day(1), day(2).minus(Span::millis(1))] {
+        twice.push(&Event::new(eve, "soap", EventKind::Purchase, at)).unwrap();
+    }
+    let twice = twice.build().unwrap();
+    let own = PurchaseDays::purchases(&twice, twice.as_of());
+    assert_eq!(own.get(UserIdx::new(0), ItemIdx::new(0)), [0.0, 1.0]);
+
+    // The chance of the pan is the prior's alone, drawn down by four purchases nothing followed; after ever so long a
+    // stretch the probability is that chance, and silence lowers it.
+    let params = ReplenishmentParams { chance_prior: 4.0, ..ReplenishmentParams::default() };
+    let model = Replenishment::fit(&params.check().unwrap(), &days).unwrap();
+    let all = 20.0 / 28.0; // of 24 soaps 20 were followed, of 4 pans none
+    let chance = 4.0 * all / 8.0;
+    let bought = days.get(ann, pan);
+    assert_relative_eq!(model.probability(pan, bought, day(0), 1e9), chance, max_relative = 1e-6);
+    assert!(model.probability(pan, bought, day(400), 1e9) < 0.5 * chance);
+    let window = model.window(pan, bought, day(0)).unwrap();
+    assert_relative_eq!(window.chance, chance, max_relative = 1e-9);
+    // A window never begins in the past.
+    let own = days.get(ann, soap);
+    let last = own[own.len() - 1];
+    for silent in [0.0, 1.0, 5.0, 50.0] {
+        let now = Timestamp::from_millis(((last + silent) * 86_400_000.0) as i64);
+        let window = model.window(soap, own, now).unwrap();
+        assert!(window.from >= now && window.from <= window.middle && window.middle <= window.to, "{silent}");
+    }
+
+    // A purchase at the cut is a question; a shopper's questions are one observation.
+    let cut = day(22); // Bob's third, after 0, 12 and 22
+    let asked = |cut| model.backtest(&days, &days, cut, 1, 0.95);
+    assert_eq!(asked(cut).questions, asked(cut.minus(Span::millis(1))).questions);
+    assert_eq!(asked(cut).questions, asked(cut.plus(Span::millis(1))).questions + 1);
+    let test = asked(day(0));
+    let hits = |user: &str| {
+        let own = days.get(data.user(user).unwrap(), soap);
+        let hit = |k: usize| {
+            let at = Timestamp::from_millis((own[k - 1] * 86_400_000.0) as i64);
+            let window = model.window(soap, &own[..k], at).unwrap();
+            let day = |at: Timestamp| at.millis() as f64 / 86_400_000.0;
+            f64::from(u8::from((day(window.from) - 1e-6..=day(window.to) + 1e-6).contains(&own[k])))
+        };
+        (2..own.len()).map(hit).collect::<Vec<f64>>()
+    };
+    let of = ["ann", "bob", "cy", "dee"].map(hits);
+    let n = of.iter().map(Vec::len).sum::<usize>() as f64;
+    let mean = of.iter().flatten().sum::<f64>() / n;
+    let off = |own: &Vec<f64>| own.iter().map(|hit| hit - mean).sum::<f64>().powi(2);
+    let error = (of.iter().map(off).sum::<f64>() / (n * n)).sqrt();
+    assert_eq!(test.questions as f64, n);
+    assert_relative_eq!(test.scores[0].hits.value, mean, max_relative = 1e-9);
+    assert!(error > 0.0, "they are not all alike: {of:?}");
+    assert_relative_eq!(test.scores[0].hits.high - mean, 1.959_964 * error, max_relative = 1e-6);
+}

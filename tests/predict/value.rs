@@ -80,6 +80,19 @@ fn the_published_figures_of_cdnow() {
     assert_relative_eq!(spend.correlation(), 0.11, epsilon = 5e-3); // published, with the other figures
     let worth = lifetime_value(&model, &spend, &customers[0], &LifetimeParams::default().check().unwrap()).unwrap();
     assert!(0.0 < worth.low && worth.low < worth.value && worth.value < worth.high);
+
+    // Bit by bit: what is expected in each step, for what a purchase brings (equation 5 of the note), less the waiting.
+    let (c, params) = (customers[0], LifetimeParams { horizon: 10.0, step: 4.0, discount: 0.01, margin: 0.3 });
+    let (p, q, v, x) = (spend.p().value, spend.q().value, spend.v().value, f64::from(c.frequency));
+    let value = p * (v + x * c.mean_value) / (p * x + q - 1.0);
+    assert_relative_eq!(spend.value(&c).value, value, max_relative = 1e-9);
+    let new = CustomerSummary::new(0, 0.0, 5.0, 0.0);
+    assert_relative_eq!(spend.value(&new).value, p * v / (q - 1.0), max_relative = 1e-9);
+    let ends = [0.0, 4.0, 8.0, 10.0];
+    let step = |w: &[f64]| (model.expected(&c, w[1]) - model.expected(&c, w[0])) * 1.01f64.powf(-w[1]);
+    let by_hand = 0.3 * value * ends.windows(2).map(step).sum::<f64>();
+    let worth = lifetime_value(&model, &spend, &c, &params.check().unwrap()).unwrap();
+    assert_relative_eq!(worth.value, by_hand, max_relative = 1e-9);
 }
 
 #[test]
@@ -103,6 +116,11 @@ fn summaries_by_hand() {
     assert_eq!(log.summary(0, day(-4)), None);
     assert_eq!(log.summary(1, day(30)), Some(CustomerSummary::new(0, 0.0, 3.0, 0.0)));
     assert_eq!((log.purchases(0, day(-3), day(30)), log.purchases(1, day(9), day(30))), (2, 0));
+    assert_eq!((log.purchases(0, day(4), day(11)), log.purchases(0, day(4), day(10))), (1, 0));
+    // What came back of the first purchase is not a repeat's affair.
+    let rows = [("ann", day(0), 10.0), ("ann", day(1), -4.0), ("ann", day(7), 6.0), ("ann", day(8), -2.0)];
+    let returned = PurchaseLog::from_rows(rows, SummaryParams::default().check().unwrap()).unwrap();
+    assert_eq!(returned.summary(0, day(14)), Some(CustomerSummary::new(1, 1.0, 2.0, 4.0)));
     assert_eq!((log.summary(7, day(1)), log.purchases(7, day(0), day(9)), log.id(7)), (None, 0, ""));
     let params = SummaryParams::default().check().unwrap();
     let error = PurchaseLog::from_rows([("a", day(0), f64::NAN)], params).unwrap_err();

@@ -178,8 +178,8 @@ impl Labelled {
         let end = now.plus(horizon);
         let bought = |user: &UserIdx| {
             let row = future.dataset().user(key(*user)).map(|same| future.until(same, end));
-            let after = |e: &crate::EventRef| e.at > now && params.kinds.contains(e.kind);
-            u8::from(row.is_some_and(|events| events.iter().rev().take_while(|e| e.at > now).any(|e| after(&e))))
+            let mut later = row.into_iter().flat_map(|events| events.iter().rev()).take_while(|e| e.at > now);
+            u8::from(later.any(|e| params.kinds.contains(e.kind)))
         };
         let labels = profiles.users.iter().map(bought).collect();
         Self { profiles, labels }

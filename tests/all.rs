@@ -23,6 +23,7 @@ mod evaluate_split;
 mod experiment;
 mod explain;
 mod groceries;
+mod histories;
 mod hybrid;
 mod ingest;
 mod insight;

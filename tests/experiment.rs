@@ -74,6 +74,9 @@ fn shares_come_out_as_planned_and_layers_cross_evenly() {
     let found = sample_ratio(&cells, &[1, 1, 3, 3]).unwrap();
     assert!(found.p_value > 0.001, "{cells:?} {found:?}");
     assert_eq!(found.degrees, 3);
+    // A share of nothing is nobody.
+    let none = self::plan(vec![layer("one", vec![experiment("x", 0..10_000, 0, &[1])])]);
+    assert!((0..60_000).all(|i| none.assign("one", &format!("u{i}"), NOW) == Some(Assigned::Outside)));
 }
 
 #[test]
@@ -304,7 +307,8 @@ fn outcomes_are_collected_around_the_exposure() {
         event("ann", Purchase, 104, None, Some(1.0)),
         event("ann", Return, 105, None, Some(20.0)),
         event("ann", Purchase, 200, Some("s3"), Some(9.0)), // too late
-        event("ann", Purchase, 10, Some("s-1"), Some(9.0)), // too early
+        event("ann", Purchase, 49, Some("s-1"), Some(9.0)), // too early
+        event("ann", Impression, 50, None, None),           // not yet too early
         event("cat", Purchase, 61, Some("s"), Some(1.0)),
         event("eve", Purchase, 61, Some("s"), Some(1.0)),
     ];
@@ -312,7 +316,7 @@ fn outcomes_are_collected_around_the_exposure() {
     assert_eq!(found.keys().collect::<Vec<_>>(), ["ann", "bob"]);
     let ann = found["ann"];
     assert_eq!(ann.variant, 1);
-    assert_eq!(ann.before, Totals { visits: 1, orders: 1, revenue: 6.0, ..Totals::default() });
+    assert_eq!(ann.before, Totals { impressions: 1, visits: 1, orders: 1, revenue: 6.0, ..Totals::default() });
     assert_eq!(ann.during, Totals { impressions: 1, clicks: 1, visits: 2, orders: 2, revenue: -26.0 });
     assert_eq!(found["bob"], Outcome::default());
 }
@@ -333,6 +337,13 @@ fn fixed_tests_worked_by_hand() {
     assert!((found.interval.0 - 0.0524).abs() < 5e-5 && (found.interval.1 - 0.3339).abs() < 5e-5, "{found:?}");
     let (lift, (low, high)) = found.lift.unwrap();
     assert!(low < lift && lift < high && (lift - 1.0 / 3.0).abs() < 1e-12);
+    // The pooled test by hand: 48/80 against 56/70 is 104/150, z = .2 / sqrt(.69333 x .30667 x (1/80 + 1/70)).
+    assert_relative_eq!(found.statistic, 2.650_172, max_relative = 1e-6);
+    assert_relative_eq!(found.p_value, 0.008_045_08, max_relative = 1e-4);
+    // Welch's degrees by hand, each variant's part as large: (1/4 + 1/4)² / (1/16 / 3 + 1/16 / 9).
+    let (four, ten) = (Sample { n: 4, mean: 0.0, variance: 1.0 }, Sample { n: 10, mean: 1.0, variance: 2.5 });
+    assert_relative_eq!(welch(four, ten, 0.95).unwrap().degrees, 9.0, max_relative = 1e-12);
+    assert_relative_eq!(welch(ten, four, 0.95).unwrap().degrees, 9.0, max_relative = 1e-12);
     // Textbook: deviation 1, effect .1, 5 %, 80 %: 2 x 7.8489 / .01.
     assert_eq!(units_needed(1.0, 0.1, 0.05, 0.8).unwrap(), 1_570);
 }
@@ -362,6 +373,7 @@ fn a_sample_ratio_worked_by_hand() {
     let found = sample_ratio(&[50, 50], &[3, 2]).unwrap();
     assert_relative_eq!(found.chi_square, 25.0 / 6.0, max_relative = 1e-12);
     assert_relative_eq!(found.p_value, 0.041_226_8, max_relative = 1e-5);
+    assert_eq!(sample_ratio(&[4, 6], &[1, 1]).unwrap().degrees, 1, "five expected are enough");
 }
 
 #[test]

@@ -279,6 +279,12 @@ fn bands_by_hand() {
     assert_eq!(five.label(score(&five, "eve")), "at risk");
     assert_eq!(five.label(of(5, 5, 1)), "champions");
     assert_eq!(five.label(of(1, 1, 1)), "hibernating");
+    // Three fifths are not above three fifths; two fifths are "not".
+    assert_eq!(
+        (five.label(of(3, 3, 3)), five.label(of(3, 5, 1)), five.label(of(5, 3, 1))),
+        ("middling", "loyal", "promising")
+    );
+    assert_eq!((five.label(of(2, 2, 1)), five.label(of(2, 5, 1))), ("hibernating", "at risk"));
     let recency = vec![Span::days(2), Span::days(4)];
     let fixed = fit(Bands::Limits { recency, frequency: vec![2.0], monetary: vec![9.0, 25.0] });
     assert_eq!(fixed.bands(), [3, 2, 3]);
@@ -312,8 +318,27 @@ fn groups_are_found_and_described() {
     assert_eq!(of("ann").len(), 1);
     assert_eq!((of("ann")[0].value.as_str(), of("ann")[0].share, of("ann")[0].everybody), ("toys", 1.0, 0.5));
     assert_eq!(of("eve")[0].value, "home");
+    // All in one group: nothing tells it from everybody.
+    let params = KMeansParams { clusters: 1, ..KMeansParams::default() }.check().unwrap();
+    let one = Clusters::fit(&params, &points, &Run::new(1)).unwrap();
+    assert_eq!(one.describe(&data, &shelf, category, KindSet::ALL, day(100), 3), [[]]);
     assert_eq!(groups.nearest(points.of(UserIdx::new(0)).unwrap()), groups.group_of(UserIdx::new(0)));
     assert_eq!(groups.nearest(&[1.0]), None);
+}
+
+/// A centre is the mean of the points drawn for it: after one draw, wherever it started, it is that point.
+#[test]
+fn a_sampled_centre_is_the_mean_of_its_draws() {
+    let (data, _) = numbered(&[[0; 3]; 2]);
+    let at = [[0.0f32], [8.0]];
+    let points = Points::new(&data, |user| at.get(user.as_usize()).map(|x| &x[..]));
+    let params = KMeansParams { clusters: 1, iterations: 1, sample: 1, starts: 1, ..KMeansParams::default() };
+    let params = params.check().unwrap();
+    let centre = |seed| Clusters::fit(&params, &points, &Run::new(seed)).unwrap().centre(0).unwrap()[0];
+    let mut centres: Vec<f64> = (0..40).map(centre).collect();
+    centres.sort_by(f64::total_cmp);
+    centres.dedup();
+    assert_eq!(centres, [0.0, 8.0]);
 }
 
 #[test]

@@ -88,8 +88,7 @@ impl Permissions {
         move |user| self.basis(user)
     }
 
-    /// The same by row, for [`Asking::among`](super::segment::Asking::among) and
-    /// [`Points::new`](super::segment::Points::new).
+    /// The same by row, for [`Asking::among`](super::segment::Asking::among).
     #[must_use = "pass it to a sweep"]
     pub fn among<'a>(&'a self, data: &'a Dataset) -> impl Fn(UserIdx) -> bool + Sync + 'a {
         move |user| self.basis(data.user_key(user)).is_some()

@@ -2,7 +2,8 @@
 
 use hashbrown::HashTable;
 
-use super::{FiledTable, IdMap, KeyArena, KeyTable, MAX_IDS, ShopperMap};
+use super::keys::{FiledTable, KeyArena, KeyTable};
+use super::{IdMap, MAX_IDS, ShopperMap};
 use crate::persist::{Loader, PersistError, Portable, Saver, portable};
 
 portable!(KeyArena { bytes, ends }

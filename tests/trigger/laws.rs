@@ -251,6 +251,59 @@ fn cancelling_changes_nothing() {
     assert_eq!(state, TriggerState::default());
 }
 
+/// Two profiles of one person: the later of two firings rests, and what either sent counts for the cap.
+#[test]
+fn what_two_profiles_were_sent_is_one_persons() {
+    let params = params("cart rest=2").check().unwrap();
+    let data = DatasetBuilder::default().build().unwrap();
+    let shelf = Shelf::new(&data, Arc::new(catalog()));
+    let bound = Bound::new(&params, Facts::new(&data, &shelf)).unwrap();
+    let who = |user| Consented::new(user, LawfulBasis::Consent);
+    let cart = |item, at| [SessionEvent::new(item, EventKind::AddToCart, time(at))];
+    for (from, into) in [("early", "late"), ("late", "early")] {
+        let mut state = TriggerState::default();
+        assert_eq!(bound.evaluate(who("early"), &cart("mug", "0:12"), &mut state, time("0:14")).fired.len(), 1);
+        assert_eq!(bound.evaluate(who("late"), &cart("cup", "1:12"), &mut state, time("1:14")).fired.len(), 1);
+        state.merge(from, into);
+        let held = |state: &mut TriggerState, at| bound.evaluate(who(into), &cart("saw", "2:12"), state, time(at)).held;
+        assert_eq!(held(&mut state, "2:14").first().map(|held| held.why), Some(Hold::Cooldown), "{from} into {into}");
+        assert!(held(&mut state, "3:14").is_empty());
+    }
+}
+
+/// A message that goes out in days leaves room for one today.
+#[test]
+fn the_cap_counts_what_is_near() {
+    let mut builder = DatasetBuilder::default();
+    let ann = Consented::new("ann", LawfulBasis::Consent);
+    let event = |item, kind, at: &str| Event::new(Shopper::Profiled(ann), item, kind, time(at));
+    // At home on Fridays at noon, in the weeks before.
+    for at in ["4:12", "11:12", "18:12", "25:12"] {
+        builder.push(&event("mug", EventKind::View, at)).unwrap();
+    }
+    for item in ["mug", "cup", "pan"] {
+        builder.push(&event(item, EventKind::View, "28:09")).unwrap(); // a Monday
+    }
+    let data = builder.build().unwrap();
+    let shelf = Shelf::new(&data, Arc::new(catalog()));
+    let activity = ActivityParams::default().check().unwrap();
+    let activity = Activity::fit(&activity, &data, &|_| Zone::utc(), &|_| None, time("28:13"), &Run::new(1)).unwrap();
+    for (within, expected) in [(Span::days(1), None), (Span::days(5), Some(Hold::Cap))] {
+        let mut params = params("browse cart");
+        params.rules[0].send = SendTime::BestMoment { within: Span::days(6) };
+        params.cap = Some(FrequencyCap { messages: 1, within });
+        let params = params.check().unwrap();
+        let bound = Bound::new(&params, Facts::new(&data, &shelf).activity(&activity)).unwrap();
+        let mut state = TriggerState::default();
+        let first = bound.evaluate(ann, &[], &mut state, time("28:14"));
+        assert_eq!(first.fired[0].send_at, time("32:12"), "the Friday");
+        let cart = [SessionEvent::new("saw", EventKind::AddToCart, time("28:15"))];
+        let second = bound.evaluate(ann, &cart, &mut state, time("28:17"));
+        assert_eq!(second.fired.len(), usize::from(expected.is_none()), "{within:?}");
+        assert_eq!(second.held.iter().find(|held| held.trigger == "cart").map(|held| held.why), expected);
+    }
+}
+
 /// The hours of a week by hand: one shopper of a segment, a prior of one hour each, nothing spread.
 #[test]
 fn the_best_moment() {
@@ -262,7 +315,7 @@ fn the_best_moment() {
         }
     }
     let data = builder.build().unwrap();
-    let params = ActivityParams { spread: 0.0, to_group: 1.0, to_all: 1.0, ..Default::default() }.check().unwrap();
+    let params = ActivityParams { spread: 0.0, to_group: 1.0, to_all: 2.0, ..Default::default() }.check().unwrap();
     let group = |user: UserIdx| (data.user_key(user) != "eve").then_some(0);
     let now = time("15");
     let fit = |run: &Run<'_>| Activity::fit(&params, &data, &|_| Zone::utc(), &group, now, run).unwrap();
@@ -286,8 +339,8 @@ fn the_best_moment() {
             1.0
         } else {
             0.0
-        } + all(h))
-            / 5.0
+        } + 2.0 * all(h))
+            / 6.0
     };
     let week = |user: &str| {
         let user = data.user(user);

@@ -40,6 +40,7 @@ pub(crate) fn params(setting: &str) -> TriggerParams {
         let when = match word {
             "cart" => When::CartAbandoned(CartAbandoned::default()),
             "cart20" => When::CartAbandoned(CartAbandoned { worth: 20.0, ..Default::default() }),
+            "gone" => When::BrowseAbandoned(BrowseAbandoned { after: Span::ZERO, ..Default::default() }),
             "browse" => When::BrowseAbandoned(BrowseAbandoned::default()),
             "linger" => When::Lingering(Lingering { views: 4, over: Span::minutes(5) }),
             "hesitate" => When::Hesitation(Hesitation { views: 4, visits: 3, ..Default::default() }),
@@ -59,6 +60,10 @@ pub(crate) fn params(setting: &str) -> TriggerParams {
             }
             "zone" => {
                 params.zone = Zone::named(value).unwrap();
+                continue;
+            }
+            "remember" => {
+                params.remember = Span::days(value.parse().unwrap());
                 continue;
             }
             "rest" => {

@@ -217,6 +217,43 @@ const TIMELINES: &[(&str, &str, &str)] = &[
     ("nothing at all", "cart browse linger hesitate price stock refill back post new", "0:12 ? -"),
     ("one event", "cart browse linger hesitate price stock refill back post new", "0:12 view mug; 1 ? -; 30 ? -"),
     ("all at one instant", "browse refill back post", "0:12 buy mug mug mug saw cup; 3:12 ? post:cup,saw,mug; 30 ? -"),
+    // A moment exactly at a limit counts as inside.
+    ("browse, the last moment", "browse", "0:12 view mug cup saw; 3:12 ? browse:saw,cup,mug; 3:12:01 ? -"),
+    ("browse, over when the gap is", "gone", "0:12 view mug cup saw; 0:12:30 ? -; 0:12:31 ? gone:saw,cup,mug"),
+    ("linger, the last moment", "linger", "0:12 view mug cup; 0:12:05 view mug saw; 0:12:35 ? linger:saw,mug,cup"),
+    (
+        "hesitation, as long a pause as may be",
+        "hesitate",
+        "0:12 view mug cup; 1:12 view mug; 15:12 view pan; 15:13 ? hesitate:pan,mug,cup",
+    ),
+    ("price drop, the last of the news", "price", "0:12 view mug; 1:12 price mug 6; 4:12 ? price:mug"),
+    ("price drop at the view", "price", "0:12 view mug; 0:12 price mug 6; 0:12:01 ? price:mug"),
+    ("price drop, bought at the view", "price", "0:12 view mug; 0:12 buy mug; 1:12 price mug 6; 1:13 ? -"),
+    ("price drop, interest as old as may be", "price", "0:12 view mug; 30:12 price mug 6; 30:13 ? price:mug"),
+    ("replenishment, as often as may be", "refill", "0:12 buy mug; 5:12 buy mug; 9:23 ? -; 10 ? refill:mug"),
+    ("replenishment, the last moment", "refill", "0:12 buy mug; 20:12 buy mug; 50:12 ? refill:mug; 50:12:01 ? -"),
+    ("replenishment a minute too late", "refill", "0:12 buy mug; 20:12 buy mug; 50:12:01 ? -"),
+    ("win-back, the last moment", "back", "0:12 buy mug; 20:12 buy saw; 40:12 buy cup; 405:12 ? back:"),
+    ("win-back given up", "back", "0:12 buy mug; 20:12 buy saw; 40:12 buy cup; 405:12:01 ? -"),
+    (
+        "win-back, between two intervals", // nine tenths of the way from 10 to 30 days, and half as long again
+        "back",
+        "0:12 buy mug; 10:12 buy saw; 40:12 buy cup; 82:11:59 ? -; 82:12:01 ? back:",
+    ),
+    ("post-purchase, one order of two moments", "post", "0:12 buy mug; 0:12:30 buy saw; 3:12:30 ? post:saw,mug"),
+    ("post-purchase, the last moment", "post", "0:12 buy mug; 14:12 ? post:mug"),
+    ("new arrival, just loved", "new", "0:12 view saw saw saw; 1:12 view mug cup mug; 10 ? new:vase"),
+    ("quiet from its first minute", "cart quiet", "0:19 cart mug; 0:21 ? !quiet"),
+    (
+        "remembered to the last moment",
+        "cart remember=2",
+        "0:12 cart mug; 0:14 ? cart:mug; 2:14 ? !fired; 2:14:01 ? cart:mug",
+    ),
+    (
+        "remembered while another forgets",
+        "price cart remember=2",
+        "0:12 cart mug; 0:14 ? cart:mug; 1:12 price mug 5; 2:14 ? price:mug !fired",
+    ),
 ];
 
 #[test]

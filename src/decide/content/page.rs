@@ -8,7 +8,7 @@
 //! The best page is hard to find in general (rails share items), so all arrangements are tried where there are at most
 //! [`PageParams::exact`] of them; beyond that slots are filled greedily, the most looked at first, and then improved:
 //! while exchanging two modules, a module for one that was left out, or leaving one out makes the page worth more, that
-//! is done. `tests/bandit.rs` holds both against all pages.
+//! is done. `tests/bandit/page.rs` holds both against all pages.
 
 use std::collections::HashSet;
 

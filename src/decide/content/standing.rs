@@ -3,7 +3,7 @@
 //! Thompson sampling shows an arm with the probability that it is the best one (Thompson 1933, Biometrika 25). Drawing a
 //! reward from each arm's law and taking the largest does that without ever knowing the probability, and the log needs
 //! it. So it is computed, by one-dimensional integration, and the arm drawn from the very numbers that are logged: the
-//! propensity is exact by construction, and only its likeness to Thompson's own (to 0.002, `tests/bandit.rs`) hangs on
+//! propensity is exact by construction, and only its likeness to Thompson's own (to 0.002, `tests/bandit/`) hangs on
 //! the integral.
 //!
 //! `P(a is best) = ∫ f_a Π_{b≠a} F_b` on one grid for all arms: the nodes of every arm, laid where its mass is, sorted.

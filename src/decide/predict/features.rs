@@ -22,7 +22,8 @@
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
-use crate::{Checked, Dataset, EventKind, Events, KindSet, ParamError, ParamSpec, Span, Timestamp, UserIdx, Validate};
+use crate::decide::Histories;
+use crate::{Checked, EventKind, Events, KindSet, ParamError, ParamSpec, Span, Timestamp, UserIdx, Validate};
 
 /// Which events are purchases.
 ///
@@ -88,13 +89,23 @@ impl Profiles {
         &NAMES
     }
 
-    /// Everybody with an event at or before `now`, by number. Events after `now` are not looked at; that purchases
+    /// Everybody with an event at or before `now`, of a log's shoppers those it
+    /// [permits](crate::decide::Permissions::histories), by number. Events after `now` are not looked at; that purchases
     /// returned after `now` count is up to the dataset (build it with `as_of(now)`). `O(events)`.
     #[must_use]
-    pub fn at(data: &Dataset, now: Timestamp, params: &Checked<ProfileParams>) -> Self {
+    pub fn at<'d>(data: impl Into<Histories<'d>>, now: Timestamp, params: &Checked<ProfileParams>) -> Self {
+        Self::among(data.into(), |_| true, now, params)
+    }
+
+    fn among(
+        data: Histories<'_>,
+        which: impl Fn(UserIdx) -> bool,
+        now: Timestamp,
+        params: &Checked<ProfileParams>,
+    ) -> Self {
         let mut out = Self { users: Vec::new(), values: Vec::new() };
-        for user in data.users() {
-            let known = data.events_of(user).until(now);
+        for user in data.users().filter(|&user| which(user)) {
+            let known = data.until(user, now);
             if !known.is_empty() {
                 out.users.push(user);
                 out.values.extend(row(known, now, params.kinds));
@@ -103,10 +114,15 @@ impl Profiles {
         out
     }
 
-    /// One shopper's row; `None` for one without an event at or before `now`.
+    /// One shopper's row; `None` for one without an event at or before `now`, and for one who may not be looked at.
     #[must_use]
-    pub fn of(data: &Dataset, user: UserIdx, now: Timestamp, params: &Checked<ProfileParams>) -> Option<Vec<f64>> {
-        let known = data.events_of(user).until(now);
+    pub fn of<'d>(
+        data: impl Into<Histories<'d>>,
+        user: UserIdx,
+        now: Timestamp,
+        params: &Checked<ProfileParams>,
+    ) -> Option<Vec<f64>> {
+        let known = data.into().until(user, now);
         (!known.is_empty()).then(|| row(known, now, params.kinds).to_vec())
     }
 
@@ -146,21 +162,24 @@ pub struct Labelled {
 impl Labelled {
     /// Features from `past` up to `now`, labels from what `future` holds after `now` up to and including `now +
     /// horizon`. Two datasets, so that returns and all that came later cannot reach the features: build `past` with
-    /// `as_of(now)`. Shoppers are joined by id.
+    /// `as_of(now)`. Shoppers are joined by id; who may not be looked at in either of the two has no row, as nobody knows
+    /// their label.
     #[must_use]
-    pub fn new(
-        past: &Dataset,
-        future: &Dataset,
+    pub fn new<'d>(
+        past: impl Into<Histories<'d>>,
+        future: impl Into<Histories<'d>>,
         now: Timestamp,
         horizon: Span,
         params: &Checked<ProfileParams>,
     ) -> Self {
-        let profiles = Profiles::at(past, now, params);
+        let (past, future) = (past.into(), future.into());
+        let key = |user: UserIdx| past.dataset().user_key(user);
+        let profiles = Profiles::among(past, |user| future.permits(key(user)), now, params);
         let end = now.plus(horizon);
         let bought = |user: &UserIdx| {
-            let row = future.user(past.user_key(*user)).map(|same| future.events_of(same).until(end));
-            let after = |e: &crate::EventRef| e.at > now && params.kinds.contains(e.kind);
-            u8::from(row.is_some_and(|events| events.iter().rev().take_while(|e| e.at > now).any(|e| after(&e))))
+            let row = future.dataset().user(key(*user)).map(|same| future.until(same, end));
+            let mut later = row.into_iter().flat_map(|events| events.iter().rev()).take_while(|e| e.at > now);
+            u8::from(later.any(|e| params.kinds.contains(e.kind)))
         };
         let labels = profiles.users.iter().map(bought).collect();
         Self { profiles, labels }

@@ -15,6 +15,9 @@
 //! [`PersonalFrequency`](crate::PersonalFrequency) and [`TifuKnn`](crate::TifuKnn) for what,
 //! [`BuyAgain`](crate::BuyAgain) for what is due among a shopper's own items.
 //!
+//! Of a log's shoppers only those are learned from and spoken of whom it permits, where it is asked with
+//! [`Permissions::histories`](crate::decide::Permissions::histories) in place of the dataset.
+//!
 //! Everything is a pure function of data and time. A [`Dataset`](crate::Dataset) has applied every return it knows,
 //! also those that came after the moment asked about: to learn as of a moment, build it with
 //! [`DatasetBuilder::as_of`](crate::DatasetBuilder::as_of) that moment, as `examples/predict.rs` does.

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::decide::Histories;
 use crate::{Dataset, EventKind, ItemIdx, KindSet, Timestamp, UserIdx};
 
 /// When each shopper bought each item: occasions at least a day apart, in days since 1970-01-01T00:00Z.
@@ -16,13 +17,15 @@ pub struct PurchaseDays {
 pub(super) const DAY: f64 = 86_400_000.0;
 
 impl PurchaseDays {
-    /// What the profiled shoppers of `data` bought (events of `kinds`) up to and including `until`. `O(events log)`.
+    /// What the profiled shoppers of `data`, of a log's those it [permits](crate::decide::Permissions::histories), bought
+    /// (events of `kinds`) up to and including `until`. `O(events log)`.
     #[must_use]
-    pub fn of(data: &Dataset, kinds: KindSet, until: Timestamp) -> Self {
+    pub fn of<'d>(data: impl Into<Histories<'d>>, kinds: KindSet, until: Timestamp) -> Self {
+        let data = data.into();
         let mut out = Self { offsets: vec![0], ..Self::default() };
         let mut row: Vec<(ItemIdx, i64)> = Vec::new();
         for user in data.users() {
-            let known = data.events_of(user).until(until);
+            let known = data.until(user, until);
             row.clear();
             row.extend(known.iter().filter(|e| kinds.contains(e.kind)).map(|e| (e.item, e.at.millis())));
             row.sort_unstable();
@@ -43,7 +46,7 @@ impl PurchaseDays {
 
     /// The purchases of every event kind [`EventKind::Purchase`].
     #[must_use]
-    pub fn purchases(data: &Dataset, until: Timestamp) -> Self {
+    pub fn purchases<'d>(data: impl Into<Histories<'d>>, until: Timestamp) -> Self {
         Self::of(data, KindSet::of(&[EventKind::Purchase]), until)
     }
 

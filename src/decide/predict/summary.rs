@@ -11,7 +11,8 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::PredictError;
-use crate::{Checked, Dataset, EventKind, KindSet, ParamError, ParamSpec, Span, Timestamp, Validate, check_range};
+use crate::decide::Histories;
+use crate::{Checked, EventKind, KindSet, ParamError, ParamSpec, Span, Timestamp, Validate, check_range};
 
 /// How purchases become summaries.
 ///
@@ -139,20 +140,22 @@ pub struct PurchaseLog {
 }
 
 impl PurchaseLog {
-    /// The purchases of the profiled shoppers of `data`, in the order of their numbers. What was returned is not in a
+    /// The purchases of the profiled shoppers of `data`, of a log's those it
+    /// [permits](crate::decide::Permissions::histories), in the order of their numbers. What was returned is not in a
     /// dataset, whenever it was returned. An event without a price counts as a purchase of value 0.
     #[must_use]
-    pub fn of(data: &Dataset, params: Checked<SummaryParams>) -> Self {
+    pub fn of<'d>(data: impl Into<Histories<'d>>, params: Checked<SummaryParams>) -> Self {
+        let data = data.into();
         let mut log = Self::empty(params);
         let mut occasions = Vec::new();
         for user in data.users() {
-            let bought = data.events_of(user).iter().filter(|e| log.params.kinds.contains(e.kind));
+            let bought = data.until(user, Timestamp::MAX).iter().filter(|e| log.params.kinds.contains(e.kind));
             occasions.extend(bought.map(|e| {
                 let spent = f64::from(e.value.unwrap_or(0.0)) * f64::from(e.quantity);
                 Occasion { number: log.number(e.at), bought: spent, returned: 0.0, purchases: 1 }
             }));
             if !occasions.is_empty() {
-                log.push(data.user_key(user), &mut occasions);
+                log.push(data.dataset().user_key(user), &mut occasions);
             }
         }
         log

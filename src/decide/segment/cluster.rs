@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::points::Points;
 use crate::catalog::{AttributeId, Shelf};
-use crate::dataset::Dataset;
+use crate::decide::Histories;
 use crate::event::KindSet;
 use crate::ids::UserIdx;
 use crate::kernel::rng::SplitMix64;
@@ -254,19 +254,19 @@ impl Clusters {
     /// the log-odds with everybody's counts as the prior (Monroe, Colaresi & Quinn, "Fightin' Words", Political Analysis
     /// 2008), so that a rare value needs more than a chance meeting. Only values above everybody's share. `O(events)`.
     #[must_use]
-    pub fn describe(
+    pub fn describe<'d>(
         &self,
-        data: &Dataset,
+        data: impl Into<Histories<'d>>,
         shelf: &Shelf,
         attribute: AttributeId,
         kinds: KindSet,
         now: Timestamp,
         n: usize,
     ) -> Vec<Vec<Distinctive>> {
-        let codes = shelf.n_codes(attribute);
+        let (data, codes) = (data.into(), shelf.n_codes(attribute));
         let mut counts = vec![0.0f64; codes * (self.len() + 1)];
         for (&user, &group) in self.users.iter().zip(&self.of) {
-            for e in data.events_of(user).until(now).iter().filter(|e| kinds.contains(e.kind)) {
+            for e in data.until(user, now).iter().filter(|e| kinds.contains(e.kind)) {
                 for &code in shelf.codes(e.item, attribute) {
                     counts[group as usize * codes + code as usize] += 1.0;
                     counts[self.len() * codes + code as usize] += 1.0;

@@ -4,7 +4,7 @@ use super::condition::{Condition, Measure, Place, SegmentError, SegmentRule, Sin
 use crate::catalog::{CompiledSelect, Select, Shelf};
 use crate::consent::Consented;
 use crate::dataset::{Dataset, EventRef};
-use crate::decide::Permissions;
+use crate::decide::{Histories, Permissions};
 use crate::event::{Channel, KindSet};
 use crate::ids::{ItemIdx, UserIdx};
 use crate::run::{Cancelled, Run};
@@ -89,7 +89,8 @@ impl<'a> Segments<'a> {
     }
 
     /// Leaves everybody out of [sweeps](Self::sweep) whom the log does not let be looked at, as far as the dataset has not
-    /// heard of it yet: who withdrew or was erased since it was built.
+    /// heard of it yet: who withdrew or was erased since it was built. [Requests](Self::of_request) of theirs are judged
+    /// by the session alone.
     #[must_use]
     pub const fn permitted(mut self, permissions: &'a Permissions) -> Self {
         self.permitted = Some(permissions);
@@ -106,7 +107,9 @@ impl<'a> Segments<'a> {
     #[must_use]
     pub fn of_request(&self, who: Option<Consented<'_>>, session: &[SessionEvent<'_>], now: Timestamp) -> Vec<&str> {
         let (mut events, mut sessions) = (Vec::new(), Vec::new());
-        if let Some(user) = who.and_then(|who| self.data.user(who.user())) {
+        let permits = |id| self.permitted.is_none_or(|permitted| permitted.basis(id).is_some());
+        let who = who.map(|who| who.user()).filter(|id| permits(id));
+        if let Some(user) = who.and_then(|id| self.data.user(id)) {
             let known = self.data.events_of(user).until(now);
             events.extend(known.iter());
             sessions.extend_from_slice(known.sessions());
@@ -306,10 +309,11 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Adds up the events of `kinds` of one shopper up to `now`; all 0 for an unknown number. `O(events log)`.
+    /// Adds up the events of `kinds` of one shopper up to `now`; all 0 for an unknown number and for one who may not be
+    /// looked at. `O(events log)`.
     #[must_use]
-    pub fn of(data: &Dataset, user: UserIdx, kinds: KindSet, now: Timestamp) -> Self {
-        let known = data.events_of(user).until(now);
+    pub fn of<'d>(data: impl Into<Histories<'d>>, user: UserIdx, kinds: KindSet, now: Timestamp) -> Self {
+        let known = data.into().until(user, now);
         let mut profile = Self::default();
         let (mut items, mut sessions): (Vec<ItemIdx>, Vec<u32>) = (Vec::new(), Vec::new());
         for (e, &session) in known.iter().zip(known.sessions()).filter(|(e, _)| kinds.contains(e.kind)) {

@@ -10,8 +10,9 @@
 //! | give a request its segments | [`Segments::of_request`] | the shopper's events |
 //! | let a segment decide | rules with [`Audience::Segment`](crate::Audience::Segment); another blend with [`BySegment`] | |
 //!
-//! Of a log's shoppers look only at those it permits: [`Segments::permitted`], and
-//! [`Permissions::among`](crate::decide::Permissions::among) for [`Asking`] and [`Points`].
+//! Of a log's shoppers look only at those it permits: [`Segments::permitted`],
+//! [`Permissions::among`](crate::decide::Permissions::among) for [`Asking`], and
+//! [`Permissions::histories`](crate::decide::Permissions::histories) for all that is fitted.
 //!
 //! Only profiled shoppers are in segments; a request without profile is judged by its session alone. Everything is a pure
 //! function of (events, catalogue, now), the same for any number of threads.

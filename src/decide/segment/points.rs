@@ -1,7 +1,7 @@
 //! Shoppers as points: vectors of a factor model, or shares of what they like.
 
 use crate::catalog::{AttributeId, Shelf};
-use crate::dataset::Dataset;
+use crate::decide::Histories;
 use crate::event::KindSet;
 use crate::ids::UserIdx;
 use crate::time::Timestamp;
@@ -16,11 +16,11 @@ pub struct Points {
 
 impl Points {
     /// The vector `of` gives for each profiled shopper, such as [`Als::user_factors`](crate::Als::user_factors). Shoppers
-    /// without one, with one of another length than the first, or with a number that is not finite are left out.
+    /// who may not be looked at, without a vector, with one of another length than the first, or with a number that is not finite are left out.
     #[must_use]
-    pub fn new<'v>(data: &Dataset, of: impl Fn(UserIdx) -> Option<&'v [f32]>) -> Self {
+    pub fn new<'v, 'd>(data: impl Into<Histories<'d>>, of: impl Fn(UserIdx) -> Option<&'v [f32]>) -> Self {
         let mut points = Self::default();
-        for user in data.users() {
+        for user in data.into().users() {
             if let Some(vector) = of(user) {
                 points.push(user, vector);
             }
@@ -42,17 +42,18 @@ impl Points {
     /// or tags attribute (an item's leaf counts); the last number is the share of all other values. Shoppers without such
     /// an event are left out. `O(events)`.
     #[must_use]
-    pub fn affinities(
-        data: &Dataset,
+    pub fn affinities<'d>(
+        data: impl Into<Histories<'d>>,
         shelf: &Shelf,
         attribute: AttributeId,
         kinds: KindSet,
         most: usize,
         now: Timestamp,
     ) -> Self {
+        let data = data.into();
         let mut counts = vec![0u64; shelf.n_codes(attribute)];
         let codes = |user: UserIdx| {
-            let events = data.events_of(user).until(now).iter().filter(|e| kinds.contains(e.kind));
+            let events = data.until(user, now).iter().filter(|e| kinds.contains(e.kind));
             events.filter_map(|e| shelf.leaf(e.item, attribute))
         };
         data.users().flat_map(codes).for_each(|code| {

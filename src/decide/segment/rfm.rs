@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::members::Profile;
-use crate::dataset::Dataset;
+use crate::decide::Histories;
 use crate::event::{EventKind, KindSet};
 use crate::ids::UserIdx;
 use crate::params::{Checked, ParamError, ParamSpec, Validate};
@@ -112,23 +112,29 @@ pub struct Rfm {
 const CHUNK: usize = 1024;
 
 impl Rfm {
-    /// Finds the limits among the profiled shoppers with at least one event of the kinds up to `now`. `O(events log)`.
+    /// Finds the limits among the profiled shoppers with at least one event of the kinds up to `now`, of a log's those it
+    /// [permits](crate::decide::Permissions::histories). `O(events log)`.
     ///
     /// # Errors
     /// [`Cancelled`].
-    pub fn fit(params: &Checked<RfmParams>, data: &Dataset, now: Timestamp, run: &Run<'_>) -> Result<Self, Cancelled> {
+    pub fn fit<'d>(
+        params: &Checked<RfmParams>,
+        data: impl Into<Histories<'d>>,
+        now: Timestamp,
+        run: &Run<'_>,
+    ) -> Result<Self, Cancelled> {
+        let data = data.into();
         let mut rfm = Self { kinds: params.kinds, now, limits: [Vec::new(), Vec::new(), Vec::new()] };
         rfm.limits = match &params.bands {
             Bands::Limits { recency, frequency, monetary } => {
                 [recency.iter().map(|span| span.as_millis() as f64).collect(), frequency.clone(), monetary.clone()]
             }
             Bands::Quantiles(n) => {
-                let rows = data.n_rows();
+                let rows = data.dataset().n_rows();
                 let chunk = |chunk: usize| {
                     run.step((chunk * CHUNK) as u64, rows as u64, None)?;
                     let users = (chunk * CHUNK..rows.min((chunk + 1) * CHUNK)).map(|row| UserIdx::new(row as u32));
-                    let profiled = users.filter(|&user| !data.user_key(user).is_empty());
-                    Ok(profiled.filter_map(|user| rfm.values(data, user)).collect::<Vec<_>>())
+                    Ok(users.filter_map(|user| rfm.values(data, user)).collect::<Vec<_>>())
                 };
                 let values = run.threads.map(rows.div_ceil(CHUNK), chunk);
                 let values = values.into_iter().collect::<Result<Vec<_>, Cancelled>>()?.concat();
@@ -147,16 +153,16 @@ impl Rfm {
     }
 
     /// Age, sessions and money.
-    fn values(&self, data: &Dataset, user: UserIdx) -> Option<[f64; 3]> {
+    fn values(&self, data: Histories<'_>, user: UserIdx) -> Option<[f64; 3]> {
         let profile = Profile::of(data, user, self.kinds, self.now);
         let last = profile.last?;
         Some([self.now.since(last).as_millis() as f64, profile.sessions.into(), profile.value])
     }
 
-    /// The bands of a shopper; `None` for one without an event of the kinds.
+    /// The bands of a shopper; `None` for one without an event of the kinds, and for one who may not be looked at.
     #[must_use]
-    pub fn score(&self, data: &Dataset, user: UserIdx) -> Option<RfmScore> {
-        let [age, often, much] = self.values(data, user)?;
+    pub fn score<'d>(&self, data: impl Into<Histories<'d>>, user: UserIdx) -> Option<RfmScore> {
+        let [age, often, much] = self.values(data.into(), user)?;
         let [ages, sessions, money] = &self.limits;
         let above = |limits: &[f64], x: f64| limits.partition_point(|limit| *limit <= x) as u8;
         let older = ages.partition_point(|limit| *limit < age) as u8;

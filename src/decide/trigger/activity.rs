@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::quiet::QuietHours;
 use super::zone::{HOURS, Zone};
-use crate::dataset::{Dataset, EventRef};
+use crate::dataset::EventRef;
+use crate::decide::Histories;
 use crate::event::KindSet;
 use crate::ids::UserIdx;
 use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
@@ -96,21 +97,23 @@ const NO_GROUP: u32 = u32::MAX;
 const CHUNK: usize = 1024;
 
 impl Activity {
-    /// Counts the events up to `now` of all profiled shoppers, each in their own zone; `group_of` names a shopper's segment
-    /// by a number, the smaller the better. `O(events)`.
+    /// Counts the events up to `now` of all profiled shoppers, of a log's those it
+    /// [permits](crate::decide::Permissions::histories), each in their own zone; `group_of` names a shopper's segment by
+    /// a number, the smaller the better, and is not asked about others. `O(events)`.
     ///
     /// # Errors
     /// [`Cancelled`].
-    pub fn fit(
+    pub fn fit<'d>(
         params: &Checked<ActivityParams>,
-        data: &Dataset,
+        data: impl Into<Histories<'d>>,
         zone_of: &(dyn Fn(&str) -> Zone + Sync),
         group_of: &(dyn Fn(UserIdx) -> Option<u16> + Sync),
         now: Timestamp,
         run: &Run<'_>,
     ) -> Result<Self, Cancelled> {
-        let rows = data.n_rows();
-        let group = |row: UserIdx| group_of(row).map_or(NO_GROUP, u32::from);
+        let data = data.into();
+        let rows = data.dataset().n_rows();
+        let group = |row| Some(row).filter(|&row| data.holds(row)).and_then(group_of).map_or(NO_GROUP, u32::from);
         let mut fit = Self {
             params: (**params).clone(),
             now,
@@ -124,13 +127,12 @@ impl Activity {
             let mut weeks = vec![[0.0; HOURS]; groups + 1]; // the last is that of nobody's group
             for row in chunk * CHUNK..rows.min((chunk + 1) * CHUNK) {
                 let user = UserIdx::new(row as u32);
-                let key = data.user_key(user);
-                if key.is_empty() {
+                if !data.holds(user) {
                     continue;
                 }
-                let zone = zone_of(key);
+                let zone = zone_of(data.dataset().user_key(user));
                 let group = fit.group_of[row].min(groups as u32) as usize;
-                fit.count(data.events_of(user).until(now).iter(), &zone, &mut weeks[group]);
+                fit.count(data.until(user, now).iter(), &zone, &mut weeks[group]);
             }
             Ok(weeks)
         };

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use super::budget::Patience;
 use super::fresh::{FreshEvent, FreshTable};
 use super::learning::{State, empty, fits};
 use super::lineup::{Fitted, Told};
@@ -211,7 +212,8 @@ fn load(
     let ranker = Arc::new(config.lineup.ranker(&fitted).map_err(|e| mismatch(&e))?);
     let catalog = config.catalog.clone().unwrap_or(catalog);
     let snapshot = Snapshot::new(Arc::clone(&dataset), catalog, ranker).map_err(|e| mismatch(&e))?.covering(covers);
-    let state = State { epoch, covers, held, data: dataset, fitted, file: file.resident() };
+    let file = file.resident();
+    let state = State { epoch, covers, held, data: dataset, fitted, file, used: None, patience: Patience::default() };
     if !fits(config, &state, &snapshot) {
         return Err(other("the bytes", "more", "less than the memory budget allows"));
     }

@@ -94,9 +94,27 @@ mod bench {
             live.record(&[event], event.at, Durability::Memory)?;
             micros.push(started.elapsed().as_secs_f64() * 1e6);
         }
-        micros.sort_by(f64::total_cmp);
-        let at = |share: f64| micros[(share * (micros.len() - 1) as f64) as usize];
-        println!("record in memory: p50 {:.2} µs, p99 {:.2} µs, p99.9 {:.2} µs", at(0.5), at(0.99), at(0.999));
+        let tell = |what: &str, mut micros: Vec<f64>| {
+            micros.sort_by(f64::total_cmp);
+            let at = |share: f64| micros[(share * (micros.len() - 1) as f64) as usize];
+            println!("{what}: p50 {:.2} µs, p99 {:.2} µs, p99.9 {:.2} µs", at(0.5), at(0.99), at(0.999));
+        };
+        tell("record in memory", micros);
+        // A shopper at the cap of fresh events, where every record lets go of the oldest: alone, and while a request of theirs
+        // is being answered.
+        let (live, who) = (self::live()?, Consented::new("heavy", LawfulBasis::Contract));
+        let record = |n: usize| -> Result<f64> {
+            let at = Timestamp::from_secs(n as i64);
+            let event = Event::new(Shopper::Profiled(who), &names.items[n % names.items.len()], EventKind::View, at);
+            let started = Instant::now();
+            live.record(&[event], at, Durability::Memory)?;
+            Ok(started.elapsed().as_secs_f64() * 1e6)
+        };
+        (0..1_000).try_for_each(|n| record(n).map(drop))?;
+        tell("at the cap", (0..100_000).map(record).collect::<Result<_>>()?);
+        let request = likewise::Request::profiled(who, Timestamp::from_secs(1));
+        let beside = |n| live.answer(&request, |_, _| record(n));
+        tell("at the cap, beside a request", (0..20_000).map(beside).collect::<Result<_>>()?);
         Ok(())
     }
 

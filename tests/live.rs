@@ -378,3 +378,28 @@ fn a_dataset_of_the_log_is_that_of_the_snapshot() {
     assert_eq!(format!("{:?}", builder.finish().unwrap()), format!("{:?}", live.recommender().snapshot().dataset()));
     assert_eq!(live.export("ann").unwrap().events.len(), 1);
 }
+
+/// Two processes over one log, as two recommenders: what one is told of identities, the other goes by from its next refresh.
+#[test]
+fn a_merge_by_another_process_counts_after_the_next_refresh() {
+    let log = Arc::new(MemoryLog::default());
+    let [here, there] = [(); 2].map(|()| {
+        let config = LiveConfig::new(lineup());
+        Live::open(Arc::clone(&log), config, at(0), &Run::new(1)).unwrap()
+    });
+    let view = |user, item, s| Event::new(Shopper::Profiled(who(user)), item, EventKind::View, at(s));
+    here.record(&[view("old", "mug", 1), view("new", "tea", 2)], at(2), Durability::Memory).unwrap();
+    there.merge(Shopper::Profiled(who("old")), who("new")).unwrap();
+    here.refresh(at(3), &Run::new(1)).unwrap();
+    let known = |user: &str| here.answer(&Request::profiled(who(user), at(9)), |_, request| format!("{request:?}"));
+    here.record(&[view("old", "saw", 4)], at(4), Durability::Memory).unwrap();
+    assert!(known("new").contains("saw") && !known("old").contains("saw"), "{} {}", known("new"), known("old"));
+    there.unmerge(Shopper::Profiled(who("old"))).unwrap();
+    here.refresh(at(5), &Run::new(1)).unwrap();
+    here.record(&[view("old", "hat", 6)], at(6), Durability::Memory).unwrap();
+    assert!(!known("new").contains("hat") && known("old").contains("hat"));
+    // Who is forgotten there is gone here with the refresh, and a new event of theirs is all there is.
+    there.forget("old").unwrap();
+    here.refresh(at(7), &Run::new(1)).unwrap();
+    assert!(here.recommender().snapshot().dataset().user("old").is_none() && !known("old").contains("hat"));
+}

@@ -55,8 +55,14 @@ fn refresh<L: EventLog>(live: &Live<L>) -> Refreshed {
     live.refresh(at(100_000), &Run::new(1)).unwrap()
 }
 
-/// Everything of a state: the dataset, and what everybody is told to the last bit.
-fn state<L: EventLog>(live: &Live<L>) -> (String, Vec<(String, u32)>) {
+/// Everything of a state: the numbering's name, the dataset, and what everybody is told to the last bit.
+fn state<L: EventLog>(live: &Live<L>) -> (Lineage, String, Vec<(String, u32)>) {
+    let (held, told) = contents(live);
+    (live.recommender().snapshot().dataset().lineage(), held, told)
+}
+
+/// The same without the name.
+fn contents<L: EventLog>(live: &Live<L>) -> (String, Vec<(String, u32)>) {
     let snapshot = live.recommender().snapshot();
     let data = snapshot.dataset();
     let mut told = Vec::new();
@@ -64,7 +70,7 @@ fn state<L: EventLog>(live: &Live<L>) -> (String, Vec<(String, u32)>) {
         let list = live.recommend(&Request::profiled(who(user), at(100_000)).k(10)).unwrap();
         told.extend(list.iter().map(|r| (format!("{user} {}", r.id()), r.score().to_bits())));
     }
-    let mut held = format!("{:?} {:?}", data.lineage(), data.summary());
+    let mut held = format!("{:?}", data.summary());
     let ids: Vec<&str> = data.item_keys().collect();
     held += &format!("{ids:?}");
     for row in 0..data.n_rows() as u32 {
@@ -259,6 +265,58 @@ fn a_budget_is_kept_and_serving_goes_on() {
     assert!(again.recommender().snapshot().dataset().n_events() > 100);
 }
 
+fn catalogue(items: u32) -> Arc<Catalog> {
+    let mut builder = CatalogBuilder::default();
+    for n in 0..items {
+        builder.add(&ItemRecord::new(format!("item number {n} of a catalogue")).price(1.0)).unwrap();
+    }
+    Arc::new(builder.build())
+}
+
+/// A catalogue that grows takes room from the events, and one that shrinks gives it back. Whenever the cap rose, and
+/// however the log grew since, the state is that of the same cap from the start.
+#[test]
+fn the_cap_on_all_events_falls_and_rises_with_the_room_there_is() {
+    let budget: MemoryBudget = "1MiB".parse().unwrap();
+    let log = Arc::new(MemoryLog::default());
+    let live = open(Arc::clone(&log), LiveConfig::new(lineup()).budget(budget));
+    let (mut caps_seen, mut rises, mut n) = (Vec::new(), 0, 0i64);
+    let mut raised_to = None;
+    for (items, rounds) in [(1, 4), (1_800, 4), (1, 16), (1_800, 4), (1, 16)] {
+        live.set_catalog(catalogue(items)).unwrap();
+        for _ in 0..rounds {
+            record(&live, &(n..n + 400).map(stream).collect::<Vec<_>>());
+            n += 400;
+            let before = live.report().events_cap;
+            let refreshed = refresh(&live);
+            assert_eq!(refreshed.events, 400, "read again or not, so many came");
+            let report = live.report();
+            assert!(report.memory.total() as u64 <= budget.bytes() / 4 * 3, "{}", report.memory);
+            let after = report.events_cap;
+            if after > before {
+                assert!(after <= before.saturating_mul(4));
+                rises += 1;
+                raised_to = Some(after);
+            } else if after < before {
+                raised_to = None; // what was let go of then is not what would have been from the start
+            }
+            if raised_to == Some(after) {
+                let config = LiveConfig::new(lineup()).caps(caps(10_000, u32::MAX, after)).catalog(catalogue(items));
+                let twin = open(Arc::clone(&log), config);
+                refresh(&twin);
+                let steps = (before, after, &caps_seen);
+                assert!(contents(&live) == contents(&twin), "{steps:?}, {items} items, {n} events");
+            }
+        }
+        caps_seen.push(live.report().events_cap);
+    }
+    let [small, large, small_again, large_again, last] = caps_seen[..] else { panic!("{caps_seen:?}") };
+    assert!(large < small && small_again > large && large_again < small_again && last > large_again, "{caps_seen:?}");
+    assert!((2..=12).contains(&rises), "{rises} rises to {caps_seen:?}");
+    // A cap that was asked for is never exceeded.
+    assert!(last < u32::MAX);
+}
+
 #[test]
 fn fresh_events_beyond_their_share_wait_for_the_refresh() {
     let budget = MemoryBudget::new(1 << 20).unwrap();
@@ -297,7 +355,7 @@ fn what_never_fits_is_a_typed_error_and_the_last_state_is_served() {
     assert!(declared == 1 << 20 && needed > 4 << 20, "{needed}");
     assert_eq!(live.recommender().snapshot().generation(), generation);
     live.set_catalog(Arc::default()).unwrap();
-    assert_eq!(state(&live).0, before.0);
+    assert_eq!(state(&live).1, before.1);
     assert_eq!(refresh(&live).events, 1, "nothing was lost");
 }
 

@@ -46,6 +46,12 @@ struct Fold {
     events: u32,
     /// How often numbers were given anew.
     numbering: u64,
+    /// What the cap on all events may rise to by itself; 0 in files of when it did not.
+    #[serde(default)]
+    most: u32,
+    /// How often everything was read again for a higher cap.
+    #[serde(default)]
+    readings: u64,
 }
 
 /// Events under caps.
@@ -67,8 +73,31 @@ struct Kept {
 impl Held {
     /// Nothing, with the builder's rules.
     pub(crate) fn new(builder: DatasetBuilder, bounds: Bounds) -> Self {
-        let fold = Fold { arrived: 0, sweep_at: FEW as u64, events: bounds.caps.events, numbering: 0 };
+        let events = bounds.caps.events;
+        let fold = Fold { arrived: 0, sweep_at: FEW as u64, events, numbering: 0, most: events, readings: 0 };
         Self { base: builder.lineage, builder, bounds, fold }
+    }
+
+    /// Nothing, to read everything again with a cap on all events of `most`: what it becomes is what would be held if that had
+    /// been the cap all the time. `empty` is of the same rules and bounds.
+    pub(crate) fn read_again(&self, empty: Self, most: u32) -> Self {
+        let readings = self.fold.readings + 1;
+        let mut again = Self { fold: Fold { events: most, most, readings, ..empty.fold }, ..empty };
+        again.builder.lineage = again.name();
+        again
+    }
+
+    /// To how many events the cap may be raised by reading everything again, if it keeps events out and memory allows: so
+    /// many of `share` are `used` by a state.
+    pub(crate) fn may_rise(&self, used: u64, share: u64) -> Option<u32> {
+        let Fold { events, most, .. } = self.fold;
+        let lowered = most < self.bounds.caps.events && events == most;
+        if !lowered || !self.is_full() || used > share / 2 || !self.has_room() {
+            return None;
+        }
+        // To three quarters of the share, as far as one can tell, and at most four times as far.
+        let aim = u128::from(most) * u128::from(share / 4 * 3) / u128::from(used.max(1));
+        Some(aim.min(4 * u128::from(most)).min(u128::from(self.bounds.caps.events)) as u32)
     }
 
     /// Events and searches that ever arrived.
@@ -128,6 +157,7 @@ impl Held {
             return Ok(false);
         }
         self.lower();
+        self.fold.most = self.fold.events;
         self.sweep()?;
         self.renumber()?;
         Ok(true)
@@ -148,9 +178,24 @@ impl Held {
             }
             self.lower();
         }
+        let Fold { events, most, .. } = self.fold;
+        // By half, which is then three quarters of the bytes: up and down do not follow each other.
+        if events < most && self.is_full() && self.has_room() {
+            self.fold.events = events.saturating_add(events / 2).min(most);
+        }
         let slack = (self.len() / 4).max(FEW);
         self.fold.sweep_at = self.fold.arrived + slack as u64;
         Ok(())
+    }
+
+    /// Whether the cap on all events is used up.
+    fn is_full(&self) -> bool {
+        self.builder.table.len().max(self.builder.searches.len()) >= self.fold.events as usize
+    }
+
+    /// Whether half of the bytes are free.
+    fn has_room(&self) -> bool {
+        self.bounds.bytes.is_none_or(|bytes| self.needed() as u64 <= bytes / 2)
     }
 
     fn len(&self) -> usize {
@@ -205,7 +250,10 @@ impl Held {
     }
 
     fn name(&self) -> Lineage {
-        Lineage::new(self.base.get() ^ self.fold.numbering.wrapping_mul(0xd1b5_4a32_d192_ed03))
+        let Fold { numbering, readings, .. } = self.fold;
+        let (numbering, readings) =
+            (numbering.wrapping_mul(0xd1b5_4a32_d192_ed03), readings.wrapping_mul(0x9fb2_1c65_1e98_df25));
+        Lineage::new(self.base.get() ^ numbering ^ readings)
     }
 
     /// The heap bytes held, by part.
@@ -230,10 +278,12 @@ impl Held {
     pub(crate) fn load(from: &Loader<'_>, data: &Dataset, like: &Self) -> Result<Option<Self>, PersistError> {
         let (bounds, fold): (Bounds, Fold) = (from.value("bounds")?, from.value("fold")?);
         let builder = DatasetBuilder::load(from, data)?;
-        let loaded = Self { builder, base: like.base, bounds, fold };
+        let most = if fold.most == 0 { fold.events } else { fold.most };
+        let loaded = Self { builder, base: like.base, bounds, fold: Fold { most, ..fold } };
         let name = loaded.name();
         let alike = loaded.builder.is_like(&DatasetBuilder { lineage: name, ..like.builder.clone() });
-        Ok((alike && loaded.bounds == like.bounds && loaded.fold.events <= like.fold.events).then_some(loaded))
+        Ok((alike && loaded.bounds == like.bounds && loaded.fold.events <= most && most <= like.fold.most)
+            .then_some(loaded))
     }
 }
 
@@ -310,4 +360,92 @@ fn rekeyed<'k>(from: &IdMap, used: impl Iterator<Item = &'k mut u32>) -> Result<
         *key = *known;
     }
     Ok(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consent::{Consented, LawfulBasis, Shopper};
+    use crate::event::{Event, EventKind};
+    use crate::source::FromIter;
+
+    /// Events of shoppers whose ids are so long, each of them another.
+    fn era(from: usize, n: usize, length: usize) -> Vec<(String, String, i64)> {
+        (from..from + n).map(|s| (format!("{s:0>length$}"), format!("i{}", s % 50), s as i64)).collect()
+    }
+
+    fn take(held: &mut Held, events: &[(String, String, i64)]) {
+        let mut source = FromIter(events.iter().map(|(user, item, s)| {
+            let who = Shopper::Profiled(Consented::new(user, LawfulBasis::Contract));
+            Event::new(who, item, EventKind::View, Timestamp::from_secs(*s))
+        }));
+        held.ingest(&mut source).unwrap();
+    }
+
+    fn held(events: u32, bytes: Option<u64>) -> Held {
+        let caps = HistoryCaps { events, ..HistoryCaps::default() };
+        Held::new(DatasetBuilder::new(Lineage::new(1)), Bounds { caps, bytes })
+    }
+
+    fn contents(held: &Held) -> Vec<(String, String, i64)> {
+        let data = held.dataset(Timestamp::from_secs(1_000_000)).unwrap();
+        let mut all = Vec::new();
+        for user in data.users() {
+            let key = data.user_key(user);
+            all.extend(
+                data.events_of(user).iter().map(|e| (key.to_owned(), data.item_key(e.item).to_owned(), e.at.millis())),
+            );
+        }
+        all
+    }
+
+    /// Long ids let fewer events be held, short ones more again, whoever looks when.
+    #[test]
+    fn the_cap_falls_and_rises_with_the_ids_as_a_fold() {
+        const BYTES: u64 = 100_000;
+        let eras = [era(0, 3_000, 200), era(3_000, 6_000, 8), era(9_000, 3_000, 150), era(12_000, 6_000, 8)];
+        let mut grown = held(u32::MAX, Some(BYTES));
+        let mut caps = Vec::new();
+        for events in &eras {
+            for piece in events.chunks(700) {
+                take(&mut grown, piece);
+                grown.dataset(Timestamp::from_secs(1)).unwrap(); // somebody looks
+            }
+            caps.push(grown.events_cap());
+            assert!(grown.needed() as u64 <= BYTES / 4 * 5, "{}", grown.needed());
+        }
+        assert!(caps[1] > caps[0] && caps[2] < caps[1] && caps[3] > caps[2], "{caps:?}");
+        let mut at_once = held(u32::MAX, Some(BYTES));
+        take(&mut at_once, &eras.concat());
+        assert_eq!((grown.fold, contents(&grown)), (at_once.fold, contents(&at_once)));
+        assert_eq!(grown.builder.lineage, at_once.builder.lineage);
+        // A cap that was asked for is not exceeded.
+        let mut capped = held(500, Some(BYTES));
+        take(&mut capped, &eras.concat());
+        assert!(capped.events_cap() <= 500);
+    }
+
+    #[test]
+    fn read_again_is_what_the_cap_would_have_held_and_has_a_name_of_its_own() {
+        let events = era(0, 5_000, 8);
+        let mut lowered = held(u32::MAX, None);
+        take(&mut lowered, &events);
+        while lowered.events_cap() > 1_000 {
+            assert!(lowered.tighten().unwrap());
+        }
+        assert_eq!(lowered.may_rise(60, 100), None, "more than half is used");
+        let most = lowered.may_rise(50, 100).unwrap();
+        assert_eq!(most, lowered.events_cap() * 3 / 2);
+        assert_eq!(lowered.may_rise(1, 100).unwrap(), lowered.events_cap() * 4, "so far at once");
+        let mut again = lowered.read_again(held(u32::MAX, None), most);
+        take(&mut again, &events);
+        let mut from_the_start = held(most, None);
+        take(&mut from_the_start, &events);
+        assert_eq!((contents(&again), again.events_cap()), (contents(&from_the_start), most));
+        assert!(again.name() != lowered.name() && again.name() != from_the_start.name());
+        assert_eq!(from_the_start.may_rise(1, 100), None, "that is the cap that was asked for");
+        let mut few = lowered.read_again(held(u32::MAX, None), most);
+        take(&mut few, &events[..100]);
+        assert_eq!(few.may_rise(1, 100), None, "it keeps nothing out");
+    }
 }

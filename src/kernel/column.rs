@@ -26,9 +26,11 @@ pub(crate) enum Bytes {
 }
 
 impl Bytes {
-    /// Room for `len` bytes, all zero.
-    pub(crate) fn zeroed(len: usize) -> Self {
-        Self::Read(vec![0; len.div_ceil(8)], len)
+    /// Room for `len` bytes, all zero; `None` when so much memory cannot be had.
+    pub(crate) fn zeroed(len: usize) -> Option<Self> {
+        // Only asked for: what the allocator hands out as zeros need not be written twice.
+        Vec::<u64>::new().try_reserve_exact(len.div_ceil(8)).ok()?;
+        Some(Self::Read(vec![0; len.div_ceil(8)], len))
     }
 
     /// A copy.

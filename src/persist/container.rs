@@ -8,7 +8,7 @@
 //! 140 and opening without a look 9 to 12. Not measured on a quiet machine yet.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Weak};
@@ -117,14 +117,19 @@ impl Container {
         let reading = || PersistError::io("read");
         let mut file = File::open(path).map_err(reading())?;
         let len = file.metadata().map_err(reading())?.len();
-        let mut start = [0; ALIGN];
+        // Before a foreign, cut or overwritten file's length decides what is allocated: both ends must be as they were written,
+        // and the end say how long the file is.
+        let mut ends = [0; ALIGN];
         let shown = usize::try_from(len).map_or(ALIGN, |len| len.min(ALIGN));
-        file.read_exact(&mut start[..shown]).map_err(reading())?;
-        check_prelude(&start[..shown])?; // before a foreign file's length decides what is allocated
-        let len = usize::try_from(len).map_err(|_| PersistError::Length { expected: usize::MAX as u64, got: len })?;
-        let mut bytes = Bytes::zeroed(len);
-        bytes.fill()[..shown].copy_from_slice(&start[..shown]);
-        file.read_exact(&mut bytes.fill()[shown..]).map_err(reading())?;
+        file.read_exact(&mut ends[..shown]).map_err(reading())?;
+        check_prelude(&ends[..shown])?;
+        file.seek(SeekFrom::Start(len.saturating_sub(ALIGN as u64))).map_err(reading())?;
+        file.read_exact(&mut ends).map_err(reading())?;
+        Trailer::decode(&ends, len)?;
+        let bytes = usize::try_from(len).ok().and_then(Bytes::zeroed).ok_or(PersistError::Memory { needed: len });
+        let mut bytes = bytes?;
+        file.rewind().map_err(reading())?;
+        file.read_exact(bytes.fill()).map_err(reading())?;
         Self::open(bytes, verify)
     }
 
@@ -142,14 +147,10 @@ impl Container {
 
     fn open(bytes: Bytes, verify: Verify) -> Result<Self, PersistError> {
         check_prelude(&bytes)?;
-        let trailer = Trailer::decode(&bytes)?;
-        let Trailer { table_at, table_len, table_xxh3, file_len } = trailer;
+        let trailer = Trailer::decode(&bytes, bytes.len() as u64)?;
+        let Trailer { table_at, table_xxh3, file_len, .. } = trailer;
         let broken = |reason: &str| PersistError::unsound("the table", reason);
-        let table_end = table_at.checked_add(table_len).ok_or_else(|| broken("is too long"))?;
-        let end = aligned(table_end).and_then(|end| end.checked_add(ALIGN as u64));
-        if table_at < ALIGN as u64 || table_at % ALIGN as u64 != 0 || end != Some(file_len) {
-            return Err(broken("is not before the end"));
-        }
+        let table_end = trailer.table_end().ok_or_else(|| broken("is too long"))?;
         let text = &bytes[table_at as usize..table_end as usize];
         if xxh3_64(text) != table_xxh3 {
             return Err(PersistError::Damaged { part: "the table".into() });

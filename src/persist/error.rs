@@ -36,6 +36,12 @@ pub enum PersistError {
         /// Bytes it has.
         got: u64,
     },
+    /// There is not so much memory.
+    #[error("the snapshot has {needed} bytes, which cannot be had; open it by memory map, or serve smaller models")]
+    Memory {
+        /// Bytes of the file.
+        needed: u64,
+    },
     /// Bytes changed since they were written.
     #[error("{part} of the snapshot was damaged since it was written; use the generation before")]
     Damaged {

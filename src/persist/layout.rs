@@ -100,10 +100,10 @@ impl Trailer {
         sealed(block)
     }
 
-    /// The trailer of a file whose prelude is good.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, PersistError> {
-        let got = bytes.len() as u64;
-        let block = bytes.len().checked_sub(ALIGN).filter(|&at| at >= ALIGN).and_then(|at| bytes.get(at..));
+    /// The trailer of a file of so many bytes whose prelude is good; `last` are its last bytes. What it says of the table's
+    /// place is within the file.
+    pub(super) fn decode(last: &[u8], got: u64) -> Result<Self, PersistError> {
+        let block = last.len().checked_sub(ALIGN).and_then(|at| last.get(at..)).filter(|_| got >= 2 * ALIGN as u64);
         let Some(block) = block else { return Err(PersistError::Length { expected: 2 * ALIGN as u64, got }) };
         if !is_sealed(block) || block[ALIGN - 16..ALIGN - 8] != TAIL[..] {
             return Err(PersistError::Damaged { part: "the end".into() });
@@ -117,6 +117,15 @@ impl Trailer {
         if trailer.file_len != got {
             return Err(PersistError::Length { expected: trailer.file_len, got });
         }
+        let end = trailer.table_end().and_then(aligned).and_then(|end| end.checked_add(ALIGN as u64));
+        if trailer.table_at < ALIGN as u64 || trailer.table_at % ALIGN as u64 != 0 || end != Some(got) {
+            return Err(PersistError::unsound("the table", "is not before the end"));
+        }
         Ok(trailer)
+    }
+
+    /// Where the table ends.
+    pub(super) const fn table_end(&self) -> Option<u64> {
+        self.table_at.checked_add(self.table_len)
     }
 }

@@ -129,6 +129,11 @@ impl<'f> Loader<'f> {
         if self.file.has(&there.path) { T::load(&there) } else { Ok(absent()) }
     }
 
+    /// Whether there is anything of that name, or below it.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.file.has(&join(&self.path, name))
+    }
+
     /// Whether numbers used as indices are to be checked.
     pub(crate) fn checks(&self) -> bool {
         self.file.checks()

@@ -16,8 +16,8 @@ use crate::params::ParamError;
 use crate::rank::{Ranker, RankerBuilder};
 use crate::run::Run;
 use crate::scorer::{
-    BlendPart, Blended, BlendedError, DynFit, Fit, FitError, Focus, HistoryView, PartScale, PartShare, Scorer,
-    TrainingSet,
+    BlendPart, Blended, BlendedError, DynFit, Fit, FitError, FitRecipe, Focus, HistoryView, PartScale, PartShare,
+    Scorer, TrainingSet,
 };
 
 /// One voice of a blend.
@@ -104,7 +104,7 @@ impl BlendRecipe {
         if parts.is_empty() {
             Err(RecipeError::NoParts)
         } else {
-            Ok(BlendFit { name: self.to_string(), parts, pool: self.pool })
+            Ok(BlendFit { name: self.to_string(), parts, pool: self.pool, spelt: self.clone().into() })
         }
     }
 
@@ -148,6 +148,27 @@ pub struct BlendFit {
     name: String,
     parts: Vec<PartFit>,
     pool: usize,
+    spelt: Spelt,
+}
+
+/// A blend that says every parameter of its parts: its meaning does not depend on what is the default.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "BlendRecipe")]
+struct Spelt(BlendRecipe);
+
+impl From<BlendRecipe> for Spelt {
+    fn from(mut blend: BlendRecipe) -> Self {
+        for part in &mut blend.parts {
+            // As the model itself says them: `10` and `10.0` are the same.
+            let fit = model(&part.model).and_then(|kind| kind.build(&part.params)).ok();
+            if let Some(Value::Object(params)) =
+                fit.and_then(|fit| fit.recipe_dyn()).map(|recipe| recipe.params().clone())
+            {
+                part.params = params;
+            }
+        }
+        Self(blend)
+    }
 }
 
 #[derive(Debug)]
@@ -168,6 +189,10 @@ impl PartFit {
 
 impl Fit for BlendFit {
     type Model = Blended;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("blend", &self.spelt)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Blended, FitError> {
         let fitted = |part: &PartFit| {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use super::Scorer;
+use super::{FitRecipe, Scorer};
 use crate::catalog::Shelf;
 use crate::dataset::{Dataset, Delta};
 use crate::params::ParamError;
@@ -101,6 +101,14 @@ pub trait Fit: fmt::Debug + Send + Sync + 'static {
         let _ = model;
         self.fit(&TrainingSet { data: delta.data(), shelf }, run)
     }
+
+    /// What it learns with, as data: whether a model that was kept in a file is the one that would be fitted now. Say it, in
+    /// one line: `FitRecipe::of("example.com/margin", self)`. The provided one says nothing; then what `Debug` prints is
+    /// compared, which a compiler or a renamed field may change (the model is fitted anew, once), and which must not leave
+    /// out anything that a fit depends on.
+    fn recipe(&self) -> Option<FitRecipe> {
+        None
+    }
 }
 
 /// [`Fit`] with the model's type erased; implemented for every `Fit`, never by hand.
@@ -123,6 +131,9 @@ pub trait DynFit: fmt::Debug + Send + Sync + 'static {
         shelf: Option<&Shelf>,
         run: &Run<'_>,
     ) -> Result<Arc<dyn Scorer>, FitError>;
+
+    /// What it learns with, as data, if it says so. See [`Fit::recipe`].
+    fn recipe_dyn(&self) -> Option<FitRecipe>;
 }
 
 impl<F: Fit> DynFit for F {
@@ -142,5 +153,9 @@ impl<F: Fit> DynFit for F {
             Some(model) => Arc::new(self.update(model, delta, shelf, run)?),
             None => Arc::new(self.fit(&TrainingSet { data: delta.data(), shelf }, run)?),
         })
+    }
+
+    fn recipe_dyn(&self) -> Option<FitRecipe> {
+        self.recipe()
     }
 }

@@ -55,6 +55,7 @@ mod current;
 mod explain;
 mod factors;
 mod fit;
+mod fit_recipe;
 pub mod focus;
 pub mod graph_walk;
 pub mod hybrid;
@@ -111,6 +112,7 @@ pub use cooccur::{
 pub use current::CurrentItem;
 pub use explain::{Explanation, Reason, ReasonCode};
 pub use fit::{DynFit, Fit, FitError, TrainingSet};
+pub use fit_recipe::FitRecipe;
 #[doc(inline)]
 pub use focus::{Focus, HistoryView};
 pub use graph_walk::{GraphWalk, GraphWalkParams};

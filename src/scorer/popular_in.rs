@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::bucket::{BUCKET, Buckets, CENTURY, Count, Counting, KINDS, NAME, check_name_and_kinds, check_span};
 use super::popular_in_rates::Rates;
 use super::{
-    Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, Reason, ReasonCode, Scored, Scorer, Scores,
+    TrainingSet, Workspace,
 };
 use crate::catalog::{AttributeId, Shelf};
 use crate::dataset::{Delta, Extent, MemoryReport};
@@ -168,6 +169,10 @@ pub struct PopularIn {
 
 impl Fit for Checked<PopularInParams> {
     type Model = PopularIn;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("popular_in", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<PopularIn, FitError> {
         let (data, counting) = (train.data, self.counting());

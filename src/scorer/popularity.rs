@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bucket::{BUCKET, Buckets, CENTURY, Count, Counting, KINDS, NAME, check_name_and_kinds, check_span};
 use super::{
-    Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, Reason, ReasonCode, Scored, Scorer, Scores,
+    TrainingSet, Workspace,
 };
 use crate::catalog::Shelf;
 use crate::dataset::{Dataset, Delta, Extent, MemoryReport};
@@ -166,6 +167,10 @@ impl Popularity {
 
 impl Fit for Checked<PopularityParams> {
     type Model = Popularity;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("popularity", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Popularity, FitError> {
         let counting = self.counting();

@@ -8,7 +8,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::bucket::{KINDS, NAME, check_name_and_kinds};
-use super::{Candidates, Context, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace};
+use super::{
+    Candidates, Context, Fit, FitError, FitRecipe, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
+};
 use crate::dataset::Extent;
 use crate::event::{EventKind, KindSet};
 use crate::ids::ItemIdx;
@@ -128,6 +130,10 @@ pub struct Recent {
 
 impl Fit for Checked<RecentParams> {
     type Model = Recent;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("recent", self)
+    }
 
     /// Learns nothing: all it needs comes with the request. `O(1)`.
     fn fit(&self, train: &TrainingSet<'_>, _: &Run<'_>) -> Result<Recent, FitError> {

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bucket::{BUCKET, Buckets, CENTURY, Count, Counting, KINDS, NAME, check_name_and_kinds, check_span};
 use super::{
-    Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, Reason, ReasonCode, Scored, Scorer, Scores,
+    TrainingSet, Workspace,
 };
 use crate::catalog::Shelf;
 use crate::dataset::{Dataset, Delta, Extent, MemoryReport};
@@ -229,6 +230,10 @@ impl Trending {
 
 impl Fit for Checked<TrendingParams> {
     type Model = Trending;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("trending", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Trending, FitError> {
         let buckets = Buckets::count(self.counting(), train.data, self.from(train.data), run)?;

@@ -278,3 +278,88 @@ fn damage_is_found_and_never_a_panic() {
     // SQLite keeps no checksums: a changed letter of an item's name is not found, a broken page is.
     assert!(found > 10, "{found} of {} were found", whole.len() / 97);
 }
+
+/// A file of the first schema is brought up to date by who may write, loses nothing, and says so to who may not.
+#[test]
+fn a_file_of_an_earlier_schema_is_brought_up_to_date() {
+    let folder = Folder::new();
+    let log = SqliteLog::open(folder.file()).unwrap();
+    log.append(&[view("ann", "mug", 1), visit("phone", "tea", 2)], at(2), Durability::Disk).unwrap();
+    log.merge(Shopper::Anonymous { session: "phone" }, who("ann")).unwrap();
+    let (held, state) = (said(&log, Scan::all()), log.state().unwrap());
+    drop(log);
+    let shell = rusqlite::Connection::open(folder.file()).unwrap();
+    shell.execute_batch("DROP TABLE restriction; PRAGMA user_version = 1").unwrap();
+    let error = SqliteLog::open_read_only(folder.file()).unwrap_err();
+    assert!(error.to_string().contains("schema version 1 must be brought to 2"), "{error}");
+    drop(shell);
+    let log = SqliteLog::open(folder.file()).unwrap();
+    assert_eq!((said(&log, Scan::all()), log.state().unwrap()), (held, state));
+    log.restrict("ann").unwrap();
+    assert!(said(&log, Scan::all()).is_empty());
+    log.check().unwrap();
+    SqliteLog::open_read_only(folder.file()).unwrap();
+}
+
+/// Two writers at once take turns; one that is kept waiting for too long is told so, keeps nothing of the batch, and may try
+/// again.
+#[test]
+fn a_writer_that_waits_for_another_for_too_long_is_told() {
+    let folder = Folder::new();
+    let log = SqliteLog::open(folder.file()).unwrap();
+    let other = rusqlite::Connection::open(folder.file()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let batch = [view("ann", "mug", 1).id("a"), view("ann", "tea", 2).id("b")];
+    let error = log.append(&batch, at(2), Durability::Disk).unwrap_err();
+    assert!(matches!(error, LogError::Busy), "{error}");
+    assert_eq!(log.state().unwrap().events, 0, "readers read on");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(log.append(&batch, at(2), Durability::Disk).unwrap().accepted, 2);
+}
+
+#[test]
+fn two_writers_at_once_lose_nothing_and_keep_nothing_twice() {
+    let folder = Folder::new();
+    let logs = [SqliteLog::open(folder.file()).unwrap(), SqliteLog::open(folder.file()).unwrap()];
+    let accepted: u64 = std::thread::scope(|scope| {
+        let threads: Vec<_> = logs
+            .iter()
+            .map(|log| {
+                scope.spawn(move || {
+                    let one = |n: i64| {
+                        let id = format!("id-{n}");
+                        log.append(&[view("ann", "mug", n).id(&id)], at(n), Durability::Os).unwrap().accepted
+                    };
+                    (0..100).map(one).sum::<u64>()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(accepted, 100, "each of them by one of the two");
+    for log in &logs {
+        assert_eq!((log.state().unwrap().events, said(log, Scan::all()).len()), (100, 100));
+        log.check().unwrap();
+    }
+}
+
+/// A circle of merges cannot be made here; one in a file from elsewhere holds nobody up.
+#[test]
+fn a_circle_in_a_file_from_elsewhere_ends() {
+    let folder = Folder::new();
+    let log = SqliteLog::open(folder.file()).unwrap();
+    log.append(&[view("ann", "mug", 1), view("bob", "tea", 2), view("eve", "saw", 3)], at(3), Durability::Os).unwrap();
+    log.merge(Shopper::Profiled(who("ann")), who("bob")).unwrap();
+    assert!(matches!(log.merge(Shopper::Profiled(who("bob")), who("ann")), Err(LogError::Cycle { .. })));
+    let shell = rusqlite::Connection::open(folder.file()).unwrap();
+    shell
+        .execute_batch("INSERT INTO merge (space, id, account, basis) VALUES ('user', 'bob', 'ann', 'contract')")
+        .unwrap();
+    drop(shell);
+    log.restrict("eve").unwrap();
+    assert_eq!(said(&log, Scan::all()).len(), 2);
+    assert_eq!(log.append(&[view("ann", "hat", 4)], at(4), Durability::Os).unwrap().accepted, 1);
+    log.export("ann").unwrap();
+    assert_eq!(log.erase("ann").unwrap().events, 3, "ann and bob are one, whichever way round");
+    assert!(said(&log, Scan::all()).is_empty() && log.merges().is_ok());
+}

@@ -1,6 +1,7 @@
 //! The file itself: every flip and every cut is noticed.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use likewise::persist::{Container, PersistError, Verify};
@@ -8,7 +9,7 @@ use likewise::serve::Codecs;
 use likewise::*;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{read, small_shop, written};
+use super::{Scratch, read, small_shop, written};
 use crate::common::day;
 
 fn tiny() -> Snapshot {
@@ -153,4 +154,62 @@ fn no_file_is_as_large_as_it_claims() {
     let many = super::fuzz::edited(&file, |table| table["values"]["ranker/scorers"] = (u64::MAX / 2).into());
     let error = read(&many, |ranker| ranker).unwrap_err();
     assert!(matches!(error, PersistError::Missing { .. }), "{error}");
+}
+
+/// A file is looked at from both ends before its length decides what is allocated: eight tebibytes of nothing would end the
+/// process.
+#[test]
+fn a_file_longer_than_memory_is_refused_before_anything_is_allocated() {
+    let good = written(&tiny());
+    let folder = Scratch::new();
+    let path = folder.path().join("huge");
+    const HUGE: u64 = 1 << 43;
+    let huge = |begin: &[u8]| {
+        let mut file = File::create(&path).unwrap();
+        file.write_all(begin).unwrap();
+        file.set_len(HUGE).unwrap();
+        file
+    };
+    let read = || Container::read(&path, Verify::Now).unwrap_err();
+    huge(b"LIKE");
+    assert!(matches!(read(), PersistError::Foreign));
+    huge(&good);
+    assert!(matches!(read(), PersistError::Damaged { part } if part == "the end"));
+    // An end that is sealed, and of another file: one that was written over by a shorter one.
+    let mut file = huge(&good);
+    file.seek(SeekFrom::Start(HUGE - 64)).unwrap();
+    file.write_all(&good[good.len() - 64..]).unwrap();
+    let error = read();
+    let PersistError::Length { expected, got } = error else { panic!("{error}") };
+    assert_eq!((expected, got), (good.len() as u64, HUGE));
+    // One that says the right length, and a table that is not before it.
+    let mut end = good[good.len() - 64..].to_vec();
+    end[24..32].copy_from_slice(&HUGE.to_le_bytes());
+    let sum = xxh3_64(&end[..56]);
+    end[56..].copy_from_slice(&sum.to_le_bytes());
+    file.seek(SeekFrom::Start(HUGE - 64)).unwrap();
+    file.write_all(&end).unwrap();
+    assert!(matches!(read(), PersistError::Unsound { part, .. } if part == "the table"));
+}
+
+/// Read from a file, every cut and every flip at either end says what it says of the same bytes in memory.
+#[test]
+fn a_file_is_refused_as_its_bytes_are() {
+    let good = written(&tiny());
+    let folder = Scratch::new();
+    let path = folder.path().join("file");
+    let same = |bytes: &[u8], what: &str| {
+        std::fs::write(&path, bytes).unwrap();
+        let told = |opened: Result<Container, PersistError>| opened.map(|file| file.len()).map_err(|e| e.to_string());
+        let read = told(Container::read(&path, Verify::Now));
+        assert_eq!(read, told(open(bytes)), "{what}");
+        assert_eq!(read.is_ok(), bytes == good, "{what}");
+    };
+    same(&good, "as it was");
+    (0..good.len()).for_each(|len| same(&good[..len], &format!("{len} bytes of {}", good.len())));
+    for at in (0..64).chain(good.len() - 64..good.len()) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1 << (at % 8);
+        same(&bytes, &format!("a flip at {at}"));
+    }
 }

@@ -5,6 +5,7 @@ mod fixture;
 mod fuzz;
 mod live;
 mod models;
+mod recipe;
 mod store;
 
 use std::path::{Path, PathBuf};

@@ -12,10 +12,14 @@ use crate::kernel::vectors::Vectors;
 use crate::params::Checked;
 use crate::run::Run;
 use crate::scorer::factors::Factors;
-use crate::scorer::{Fit, FitError, TrainingSet};
+use crate::scorer::{Fit, FitError, FitRecipe, TrainingSet};
 
 impl Fit for Checked<AlsParams> {
     type Model = Als;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("als", self)
+    }
 
     /// Learns the vectors. Every row with a pair of positive weight takes part, anonymous sessions too.
     ///

@@ -31,8 +31,8 @@ use crate::kernel::accumulate::Accumulator;
 use crate::params::Checked;
 use crate::run::Run;
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scorer, Scores, TrainingSet, Workspace,
-    opinion,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, Reason, ReasonCode, Scorer, Scores, TrainingSet,
+    Workspace, opinion,
 };
 use crate::time::Timestamp;
 
@@ -251,6 +251,10 @@ impl Checked<BuyAgainParams> {
 
 impl Fit for Checked<BuyAgainParams> {
     type Model = BuyAgain;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("buy_again", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<BuyAgain, FitError> {
         run.step(0, 1, None)?;

@@ -25,8 +25,8 @@ use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
 use crate::scorer::bucket::{KINDS, NAME, check_name_and_kinds};
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet,
-    Workspace, opinion,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, Reason, ReasonCode, Scored, Scorer, Scores,
+    TrainingSet, Workspace, opinion,
 };
 use crate::time::{Span, Timestamp};
 use crate::tune::{Axis, Over, Tunable};
@@ -284,6 +284,10 @@ impl Checked<PersonalFrequencyParams> {
 
 impl Fit for Checked<PersonalFrequencyParams> {
     type Model = PersonalFrequency;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("personal_frequency", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<PersonalFrequency, FitError> {
         run.step(0, 1, None)?;

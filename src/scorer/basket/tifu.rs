@@ -27,8 +27,8 @@ use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
 use crate::scorer::bucket::{KINDS, NAME, check_name_and_kinds};
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet,
-    Workspace, opinion,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, Reason, ReasonCode, Scored, Scorer, Scores,
+    TrainingSet, Workspace, opinion,
 };
 use crate::tune::{Axis, Over, Tunable};
 
@@ -189,6 +189,10 @@ impl TifuKnn {
 
 impl Fit for Checked<TifuKnnParams> {
     type Model = TifuKnn;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("tifu_knn", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<TifuKnn, FitError> {
         run.step(0, 1, None)?;

@@ -25,8 +25,8 @@ use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
 use crate::scorer::bucket::{KINDS, NAME, check_name_and_kinds};
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet,
-    Workspace, opinion,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, Reason, ReasonCode, Scored, Scorer, Scores,
+    TrainingSet, Workspace, opinion,
 };
 use crate::tune::{Axis, Over, Tunable};
 
@@ -204,6 +204,10 @@ impl UpCf {
 
 impl Fit for Checked<UpCfParams> {
     type Model = UpCf;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("up_cf", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<UpCf, FitError> {
         run.step(0, 1, None)?;

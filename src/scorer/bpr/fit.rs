@@ -11,7 +11,7 @@ use crate::kernel::rng::SplitMix64;
 use crate::params::Checked;
 use crate::run::Run;
 use crate::scorer::factors::Factors;
-use crate::scorer::{Fit, FitError, TrainingSet};
+use crate::scorer::{Fit, FitError, FitRecipe, TrainingSet};
 
 /// Steps between two looks at the clock of the run.
 const STRIDE: usize = 1 << 16;
@@ -21,6 +21,10 @@ const START: f32 = 0.1;
 
 impl Fit for Checked<BprParams> {
     type Model = Bpr;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("bpr", self)
+    }
 
     /// Learns the vectors, from anonymous sessions too. An update is this fit anew; until then a fold-in serves new shoppers
     /// and new events.

@@ -20,7 +20,7 @@ use crate::params::Checked;
 use crate::run::Run;
 use crate::scorer::attributes::{CODED, Features};
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scorer, Scores, TrainingSet, Workspace,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, ReasonCode, Scorer, Scores, TrainingSet, Workspace,
 };
 
 /// What is wanted among the values a shopper comes back to. Fitted from [`AffinityParams`].
@@ -62,6 +62,10 @@ impl Weigh for Shares {
 
 impl Fit for Checked<AffinityParams> {
     type Model = Affinity;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("affinity", self)
+    }
 
     /// Counts the shoppers of each item, of pairs of positive weight. Without a catalogue, and with no attribute named, the
     /// model has no opinions.

@@ -22,8 +22,8 @@ use crate::scorer::retrieval::Index;
 use crate::scorer::together::propose_alone;
 use crate::scorer::vote::Voting;
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, NOBODY, Proposing, Reason, ReasonCode, Scored, Scorer, Scores,
-    Together, TrainingSet, Workspace, opinion,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, NOBODY, Proposing, Reason, ReasonCode, Scored, Scorer,
+    Scores, Together, TrainingSet, Workspace, opinion,
 };
 
 /// Parameters with the vectors they are about: what an [`Embedding`] is fitted from.
@@ -85,6 +85,16 @@ pub struct Embedding {
 
 impl Fit for EmbeddingRecipe {
     type Model = Embedding;
+
+    /// Its parameters, and a fingerprint of the vectors: `O(vectors)`.
+    fn recipe(&self) -> Option<FitRecipe> {
+        #[derive(serde::Serialize, serde::Deserialize)]
+        struct Params {
+            params: Checked<EmbeddingParams>,
+            vectors: u64,
+        }
+        FitRecipe::of("embedding", &Params { params: self.params.clone(), vectors: self.vectors.fingerprint() })
+    }
 
     /// Looks every vector's item up. Items that neither dataset nor catalogue knows are counted; should a later catalogue
     /// know one, it is served.

@@ -25,7 +25,7 @@ use crate::params::Checked;
 use crate::run::Run;
 use crate::scorer::attributes::{ALL_KINDS, Features};
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scorer, Scores, TrainingSet, Workspace,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, ReasonCode, Scorer, Scores, TrainingSet, Workspace,
 };
 
 /// Items alike by what the catalogue says of them. Fitted from [`ContentSimilarityParams`].
@@ -87,6 +87,10 @@ fn scale_to(length: f32, features: &mut [(u32, f32)]) {
 
 impl Fit for Checked<ContentSimilarityParams> {
     type Model = ContentSimilarity;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("content", self)
+    }
 
     /// Reads the attributes of every item of dataset and catalogue. Without a catalogue, and with no attribute named, the
     /// model has no opinions. Events play no part.

@@ -1,5 +1,7 @@
 //! Vectors of the shop's own, by item id.
 
+use xxhash_rust::xxh3::Xxh3;
+
 use crate::ids::{IdMap, TooManyIds};
 
 /// Why a vector was not taken.
@@ -136,6 +138,18 @@ impl Vectors {
 
     pub(super) fn of(&self, row: usize) -> &[f32] {
         &self.flat[row * self.dim..(row + 1) * self.dim]
+    }
+
+    /// The same for the same vectors of the same items in the same order, on every machine.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        hash.update(&(self.dim as u64).to_le_bytes());
+        for key in self.keys.iter() {
+            hash.update(key.as_bytes());
+            hash.update(&[0xff]); // in no UTF-8 text
+        }
+        self.flat.iter().for_each(|number| hash.update(&number.to_bits().to_le_bytes()));
+        hash.digest()
     }
 
     pub(super) fn flat(&self) -> &[f32] {

@@ -18,7 +18,8 @@ use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
 use crate::scorer::vote::{Electorate, Vote};
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, ReasonCode, Scored, Scorer, Scores, TrainingSet,
+    Workspace,
 };
 use crate::tune::{Axis, Over, Tunable};
 
@@ -197,6 +198,10 @@ impl FrequentlyBoughtTogether {
 
 impl Fit for Checked<FrequentlyBoughtTogetherParams> {
     type Model = FrequentlyBoughtTogether;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("bought_together", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<FrequentlyBoughtTogether, FitError> {
         let link = Link::fit(self.rule(), train.data, run)?;

@@ -18,7 +18,8 @@ use crate::params::Checked;
 use crate::run::Run;
 use crate::scorer::vote::{Electorate, Strength, Vote, Voting};
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, ReasonCode, Scored, Scorer, Scores, TrainingSet,
+    Workspace,
 };
 
 /// Items towards which all that the shopper did points.
@@ -84,6 +85,10 @@ impl Checked<CrossOccurrenceParams> {
 
 impl Fit for Checked<CrossOccurrenceParams> {
     type Model = CrossOccurrence;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("cross_occurrence", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<CrossOccurrence, FitError> {
         self.model(train.data.extent(), |_, rule| Link::fit(rule, train.data, run))

@@ -42,7 +42,8 @@ pub use weight::PairWeight;
 
 use super::vote::{Electorate, Strength, Vote, Voting};
 use super::{
-    Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, ReasonCode, Scored, Scorer, Scores, TrainingSet,
+    Workspace,
 };
 use crate::catalog::Shelf;
 use crate::dataset::{Delta, Extent, MemoryReport};
@@ -109,6 +110,10 @@ impl Checked<CoOccurrenceParams> {
 
 impl Fit for Checked<CoOccurrenceParams> {
     type Model = CoOccurrence;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("co_occurrence", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<CoOccurrence, FitError> {
         Ok(self.model(Link::fit(self.rule(), train.data, run)?))

@@ -48,7 +48,8 @@ use super::pairs::{ListScale, Pairs, row_sums};
 use super::vote::{Electorate, Vote, Voting};
 use super::walk::{Graph, Middle, Walker};
 use super::{
-    Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, ReasonCode, Scored, Scorer, Scores, TrainingSet,
+    Workspace,
 };
 use crate::dataset::{Extent, MemoryReport};
 use crate::ids::ItemIdx;
@@ -98,6 +99,10 @@ struct Ways {
 
 impl Fit for Checked<GraphWalkParams> {
     type Model = GraphWalk;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("graph_walk", self)
+    }
 
     /// Without lists `O(events)`; with lists `O(Σ row²)` over the shopper rows, in parallel over items.
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<GraphWalk, FitError> {

@@ -12,10 +12,14 @@ use crate::run::Run;
 use crate::scorer::als::learn;
 use crate::scorer::attributes::{CODED, Features};
 use crate::scorer::catalogued::Catalogued;
-use crate::scorer::{Fit, FitError, TrainingSet};
+use crate::scorer::{Fit, FitError, FitRecipe, TrainingSet};
 
 impl Fit for Checked<HybridParams> {
     type Model = Hybrid;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("hybrid", self)
+    }
 
     /// Learns factors and attributes in turn. Without a catalogue, and with no attribute named, it is ALS.
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Hybrid, FitError> {

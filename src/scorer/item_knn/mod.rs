@@ -30,7 +30,8 @@ use super::neighbours::Neighbours;
 use super::pairs::{Own, Pairs};
 use super::vote::{Electorate, Vote, Voting};
 use super::{
-    Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, ReasonCode, Scored, Scorer, Scores, TrainingSet,
+    Workspace,
 };
 use crate::dataset::{Extent, MemoryReport};
 use crate::ids::ItemIdx;
@@ -83,6 +84,10 @@ impl ItemKnn {
 
 impl Fit for Checked<ItemKnnParams> {
     type Model = ItemKnn;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("item_knn", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<ItemKnn, FitError> {
         run.step(0, 1, None)?;

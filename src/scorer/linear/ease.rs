@@ -21,7 +21,7 @@ use crate::kernel::spd::spd_inverse;
 use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::Run;
 use crate::scorer::vote::{Strength, VoteDecay, Voting};
-use crate::scorer::{Fit, FitError, NOBODY, TrainingSet};
+use crate::scorer::{Fit, FitError, FitRecipe, NOBODY, TrainingSet};
 use crate::tune::{Axis, Over, Tunable};
 
 /// Which weights of a dense model are kept.
@@ -179,6 +179,10 @@ impl Tunable for EaseParams {
 
 impl Fit for Checked<EaseParams> {
     type Model = LinearModel;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("ease", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<LinearModel, FitError> {
         const STEPS: u64 = 3;

@@ -25,7 +25,7 @@ use crate::kernel::top_k::top_k;
 use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::{Cancelled, Run};
 use crate::scorer::vote::{Strength, VoteDecay, Voting};
-use crate::scorer::{Fit, FitError, Scored, TrainingSet};
+use crate::scorer::{Fit, FitError, FitRecipe, Scored, TrainingSet};
 use crate::tune::{Axis, Over, Tunable};
 
 /// Which coefficients are allowed.
@@ -201,6 +201,10 @@ impl Tunable for SlimParams {
 
 impl Fit for Checked<SlimParams> {
     type Model = LinearModel;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("slim", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<LinearModel, FitError> {
         let data = train.data;

@@ -25,7 +25,7 @@ use crate::kernel::top_k::top_k;
 use crate::params::{Checked, ParamError, ParamSpec, Validate, check_range};
 use crate::run::{Cancelled, Run};
 use crate::scorer::vote::{Strength, VoteDecay, Voting};
-use crate::scorer::{Fit, FitError, NOBODY, Scored, TrainingSet};
+use crate::scorer::{Fit, FitError, FitRecipe, NOBODY, Scored, TrainingSet};
 use crate::tune::{Axis, Over, Tunable};
 
 /// Recipe of a [`LinearModel`] by the closed form of EASE among each item's neighbours.
@@ -159,6 +159,10 @@ impl Tunable for SparseEaseParams {
 
 impl Fit for Checked<SparseEaseParams> {
     type Model = LinearModel;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("sparse_ease", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<LinearModel, FitError> {
         let data = train.data;

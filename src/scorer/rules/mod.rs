@@ -23,8 +23,8 @@ pub use params::{AssociationRulesParams, SequentialRulesParams, StepWeight};
 use super::path::{LinkRule, PathLink, Profile};
 use super::vote::{Electorate, Vote};
 use super::{
-    Candidates, Context, CurrentItem, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet,
-    Workspace,
+    Candidates, Context, CurrentItem, Explanation, Fit, FitError, FitRecipe, ReasonCode, Scored, Scorer, Scores,
+    TrainingSet, Workspace,
 };
 use crate::catalog::Shelf;
 use crate::dataset::{Delta, Extent, MemoryReport};
@@ -97,24 +97,32 @@ impl Recipe<'_> {
 impl Fit for Checked<SequentialRulesParams> {
     type Model = Rules;
 
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("sequential_rules", self)
+    }
+
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Rules, FitError> {
-        self.recipe().fit(train, run)
+        self.counted().fit(train, run)
     }
 
     fn update(&self, model: &Rules, delta: &Delta<'_>, _: Option<&Shelf>, run: &Run<'_>) -> Result<Rules, FitError> {
-        self.recipe().update(model, delta, run)
+        self.counted().update(model, delta, run)
     }
 }
 
 impl Fit for Checked<AssociationRulesParams> {
     type Model = Rules;
 
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("association_rules", self)
+    }
+
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Rules, FitError> {
-        self.recipe().fit(train, run)
+        self.counted().fit(train, run)
     }
 
     fn update(&self, model: &Rules, delta: &Delta<'_>, _: Option<&Shelf>, run: &Run<'_>) -> Result<Rules, FitError> {
-        self.recipe().update(model, delta, run)
+        self.counted().update(model, delta, run)
     }
 }
 

@@ -94,7 +94,7 @@ impl Default for SequentialRulesParams {
 }
 
 impl SequentialRulesParams {
-    pub(super) fn recipe(&self) -> Recipe<'_> {
+    pub(super) fn counted(&self) -> Recipe<'_> {
         let Self { kinds, steps, weighting, rules, history, recency, current, retain, .. } = *self;
         let rule = rule(kinds, steps, weighting.law(), 0.0, rules, retain);
         Recipe { name: &self.name, profile: asking(kinds, history, recency), current, rule }
@@ -145,7 +145,7 @@ impl Default for AssociationRulesParams {
 }
 
 impl AssociationRulesParams {
-    pub(super) fn recipe(&self) -> Recipe<'_> {
+    pub(super) fn counted(&self) -> Recipe<'_> {
         let Self { kinds, steps, rules, history, recency, current, retain, .. } = *self;
         let rule = rule(kinds, steps, GapLaw::Power(0.0), 1.0, rules, retain);
         Recipe { name: &self.name, profile: asking(kinds, history, recency), current, rule }

@@ -45,8 +45,8 @@ pub use params::{NextClick, PlaceWeight, Rarity, SessionKnnParams, StepDecay};
 use std::sync::Arc;
 
 use super::{
-    Candidates, Context, Explanation, Fit, FitError, Reason, ReasonCode, Scored, Scorer, Scores, TrainingSet,
-    Workspace, opinion,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, Reason, ReasonCode, Scored, Scorer, Scores,
+    TrainingSet, Workspace, opinion,
 };
 use crate::dataset::{Extent, MemoryReport};
 use crate::ids::ItemIdx;
@@ -110,6 +110,10 @@ impl SessionKnn {
 
 impl Fit for Checked<SessionKnnParams> {
     type Model = SessionKnn;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("session_knn", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<SessionKnn, FitError> {
         let params = (**self).clone();

@@ -28,7 +28,7 @@ use crate::scorer::linear::Scaling;
 use crate::scorer::linear::design::Design;
 use crate::scorer::vote::Voting;
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, Proposing, Reason, ReasonCode, Scored, Scorer, Scores,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, Proposing, Reason, ReasonCode, Scored, Scorer, Scores,
     TrainingSet, Workspace, opinion,
 };
 
@@ -94,6 +94,10 @@ impl Asked {
 
 impl Fit for Checked<GfCfParams> {
     type Model = GfCf;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("gf_cf", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<GfCf, FitError> {
         let data = train.data;

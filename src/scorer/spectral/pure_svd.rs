@@ -28,8 +28,8 @@ use crate::scorer::retrieval::Retrieval;
 use crate::scorer::together::propose_alone;
 use crate::scorer::vote::{Strength, VoteDecay, Voting};
 use crate::scorer::{
-    Candidates, Context, Explanation, Fit, FitError, Proposing, Reason, ReasonCode, Scored, Scorer, Scores, Together,
-    TrainingSet, Workspace, opinion,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, Proposing, Reason, ReasonCode, Scored, Scorer, Scores,
+    Together, TrainingSet, Workspace, opinion,
 };
 use crate::tune::{Axis, Over, Tunable};
 
@@ -205,6 +205,10 @@ impl PureSvd {
 
 impl Fit for Checked<PureSvdParams> {
     type Model = PureSvd;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("pure_svd", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<PureSvd, FitError> {
         let data = train.data;

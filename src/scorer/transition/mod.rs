@@ -23,8 +23,8 @@ pub use params::TransitionParams;
 use super::path::{PairSums, PathLink, Profile};
 use super::vote::{Electorate, Vote};
 use super::{
-    Candidates, Context, CurrentItem, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet,
-    Workspace,
+    Candidates, Context, CurrentItem, Explanation, Fit, FitError, FitRecipe, ReasonCode, Scored, Scorer, Scores,
+    TrainingSet, Workspace,
 };
 use crate::catalog::Shelf;
 use crate::dataset::{Delta, Extent, MemoryReport};
@@ -84,6 +84,10 @@ impl Checked<TransitionParams> {
 
 impl Fit for Checked<TransitionParams> {
     type Model = Transition;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("transition", self)
+    }
 
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<Transition, FitError> {
         Ok(self.model(PathLink::fit(self.rule(), train.data, run)?))

@@ -25,7 +25,8 @@ use super::pairs::{Own, Pairs};
 use super::vote::Voting;
 use super::walk::{Graph, Middle, Walker};
 use super::{
-    Candidates, Context, Explanation, Fit, FitError, ReasonCode, Scored, Scorer, Scores, TrainingSet, Workspace,
+    Candidates, Context, Explanation, Fit, FitError, FitRecipe, ReasonCode, Scored, Scorer, Scores, TrainingSet,
+    Workspace,
 };
 use crate::dataset::{Extent, MemoryReport};
 use crate::ids::ItemIdx;
@@ -69,6 +70,10 @@ pub struct UserKnn {
 
 impl Fit for Checked<UserKnnParams> {
     type Model = UserKnn;
+
+    fn recipe(&self) -> Option<FitRecipe> {
+        FitRecipe::of("user_knn", self)
+    }
 
     /// `O(events)`.
     fn fit(&self, train: &TrainingSet<'_>, run: &Run<'_>) -> Result<UserKnn, FitError> {

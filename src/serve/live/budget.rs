@@ -16,7 +16,7 @@ pub(super) const fn held(budget: MemoryBudget) -> u64 {
 }
 
 /// What one state may take: half of five eighths.
-const fn state(budget: MemoryBudget) -> u64 {
+pub(super) const fn state(budget: MemoryBudget) -> u64 {
     budget.bytes() / 16 * 5
 }
 
@@ -44,6 +44,10 @@ impl Room {
         Self { share: budget.map(state), used: 0 }
     }
 
+    pub(super) const fn used(&self) -> u64 {
+        self.used
+    }
+
     pub(super) fn take(&mut self, bytes: usize) -> Result<(), Halt> {
         self.used += bytes as u64;
         if self.share.is_some_and(|share| self.used > share) { Err(Halt::Memory(self.used)) } else { Ok(()) }
@@ -64,6 +68,38 @@ impl Room {
             other => other.into(),
         }
     }
+}
+
+/// When the cap on all events is next raised, if it can be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Patience {
+    /// Not before so many events have arrived.
+    until: u64,
+    /// How many that were from the last time on.
+    wait: u64,
+}
+
+impl Patience {
+    pub(super) const fn is_over(self, arrived: u64) -> bool {
+        arrived >= self.until
+    }
+
+    /// After a try: as many events as a quarter of the cap after one that raised it, twice as many as before after another.
+    pub(super) fn after(self, arrived: u64, cap: u32, outcome: Raised) -> Self {
+        let few = u64::from(cap / 4);
+        let wait = match outcome {
+            Raised::Yes => few,
+            Raised::No => few.max(self.wait.saturating_mul(2)),
+        };
+        Self { until: arrived.saturating_add(wait), wait }
+    }
+}
+
+/// Whether a cap above the one before was found that fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Raised {
+    Yes,
+    No,
 }
 
 /// The error of a state that does not fit though next to nothing is in it.

@@ -119,8 +119,15 @@ impl LiveConfig {
     /// * fresh events beyond their share: profiles that recorded nothing for the longest are answered from the snapshot alone
     ///   until the next refresh ([`LiveReport::let_go`](super::LiveReport) counts them: refresh sooner);
     /// * a dataset and models beyond theirs: the refresh lowers the cap on all events by a quarter of what is held, and again,
-    ///   until they fit ([`LiveReport::events_cap`](super::LiveReport) says where it ended). It does not rise again before the
-    ///   next [`open`](super::Live::open), or the next change of the log's epoch;
+    ///   until they fit ([`LiveReport::events_cap`](super::LiveReport) says where it ended);
+    /// * a dataset and models that take at most half of theirs, under a cap that was lowered and keeps events out: the refresh
+    ///   raises the cap, to where they should take three quarters, at most four times as far, and never above that of the
+    ///   [`caps`](Self::caps). What was let go of is only in the log: such a refresh reads all of it again and fits every
+    ///   model, as an [`open`](super::Live::open) does, and what it holds is what that cap would have held from the start. It
+    ///   comes at most once in as many events as a quarter of the cap, and after one that found no higher cap that fits only
+    ///   after twice as many as the last time. An `open` and a change of the log's epoch begin with the cap of the `caps` themselves;
+    /// * ids that are large (events that wait are held in an eighth): the cap on all events is lowered as they arrive, and
+    ///   rises by half where they take less than half of it; what did not fit meanwhile stays out;
     /// * where even 64 events do not fit (a catalogue or a model of fixed size is too large):
     ///   [`LiveError::Budget`](super::LiveError::Budget), and the last snapshot is served on.
     pub const fn budget(mut self, budget: MemoryBudget) -> Self {

@@ -3,6 +3,7 @@
 //! Two caps: on the events a profile, and on the bytes of all. Where the bytes are used up, profiles that recorded nothing
 //! for the longest are let go of: the log has their events, and until the next refresh they are answered from the snapshot.
 
+use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -20,7 +21,8 @@ const SHARDS: usize = 64;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FreshEvent {
     cursor: Cursor,
-    pub(crate) item: Box<str>,
+    /// Shared by the copies of a profile: one is made where somebody records while a request of theirs is answered.
+    pub(crate) item: Arc<str>,
     pub(crate) kind: EventKind,
     pub(crate) at: Timestamp,
     pub(crate) quantity: f32,
@@ -38,6 +40,11 @@ impl FreshEvent {
             value: event.value,
         }
     }
+
+    /// What its item's key takes: the text, its counts and the allocator's.
+    fn key_bytes(&self) -> usize {
+        self.item.len() + 32
+    }
 }
 
 /// What the fresh events of a profile come on top of.
@@ -54,23 +61,42 @@ pub(crate) enum Base {
     },
 }
 
-/// The fresh events of one profile, in the order of arrival.
+/// The fresh events of one profile, in the order of arrival: a ring, since at the cap every record lets go of the oldest.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct FreshProfile {
     base: Base,
-    events: Vec<FreshEvent>,
+    events: VecDeque<FreshEvent>,
+    /// Bytes of the items' keys.
+    keys: usize,
 }
 
 impl FreshProfile {
     /// Its heap bytes, with its entry in the table (half of whose slots may be empty) and the allocator's.
     fn bytes(&self, user: &str) -> usize {
         const ENTRY: usize = 2 * size_of::<(Box<str>, Arc<FreshProfile>)>() + size_of::<FreshProfile>() + 48;
-        let items: usize = self.events.iter().map(|event| event.item.len() + 16).sum();
-        ENTRY + user.len() + self.events.capacity() * size_of::<FreshEvent>() + items
+        ENTRY + user.len() + self.events.capacity() * size_of::<FreshEvent>() + self.keys
+    }
+
+    fn push(&mut self, event: FreshEvent) {
+        self.keys += event.key_bytes();
+        self.events.push_back(event);
+    }
+
+    /// Leaves the newest `n`. `O(events that go)`.
+    fn leave(&mut self, n: usize) {
+        for event in self.events.drain(..self.events.len().saturating_sub(n)) {
+            self.keys -= event.key_bytes();
+        }
+    }
+
+    fn retain(&mut self, keep: impl Fn(&FreshEvent) -> bool) {
+        self.events.retain(keep);
+        self.events.shrink_to_fit();
+        self.keys = self.events.iter().map(FreshEvent::key_bytes).sum();
     }
 
     fn latest(&self) -> Cursor {
-        self.events.last().map_or(Cursor::START, |event| event.cursor)
+        self.events.back().map_or(Cursor::START, |event| event.cursor)
     }
 }
 
@@ -150,18 +176,18 @@ impl FreshTable {
     pub(super) fn push(&self, user: &str, event: FreshEvent) {
         let cap = self.cap;
         self.change(user, |profile| {
-            if profile.events.len() >= cap {
-                profile.events.remove(0);
-            }
-            profile.events.push(event);
+            profile.leave(cap.saturating_sub(1));
+            profile.push(event);
         });
     }
 
     /// From now on these events are all there is of the profile, until a snapshot of epoch `until`.
-    pub(super) fn replace(&self, user: &str, mut events: Vec<FreshEvent>, until: u64) {
-        events.drain(..events.len().saturating_sub(self.cap));
-        events.shrink_to_fit();
-        self.change(user, |profile| *profile = FreshProfile { base: Base::Nothing { until }, events });
+    pub(super) fn replace(&self, user: &str, events: Vec<FreshEvent>, until: u64) {
+        let mut all = FreshProfile { base: Base::Nothing { until }, ..FreshProfile::default() };
+        let newest = events.len().saturating_sub(self.cap);
+        events.into_iter().skip(newest).for_each(|event| all.push(event));
+        all.events.shrink_to_fit();
+        self.change(user, |profile| *profile = all);
     }
 
     fn change(&self, user: &str, change: impl FnOnce(&mut FreshProfile)) {
@@ -193,8 +219,7 @@ impl FreshTable {
                 }
                 let profile = Arc::make_mut(profile);
                 profile.base = Base::Row;
-                profile.events.retain(|event| event.cursor > covers);
-                profile.events.shrink_to_fit();
+                profile.retain(|event| event.cursor > covers);
                 !profile.events.is_empty()
             });
             profiles.shrink_to_fit();
@@ -249,9 +274,9 @@ impl Shard {
     fn shorten(&mut self, user: &str, to: impl FnOnce(usize) -> usize) {
         let Some(profile) = self.profiles.get_mut(user) else { return };
         let before = profile.bytes(user);
-        let events = &mut Arc::make_mut(profile).events;
-        events.drain(..events.len() - to(events.len()));
-        events.shrink_to_fit();
+        let changed = Arc::make_mut(profile);
+        changed.leave(to(changed.events.len()));
+        changed.events.shrink_to_fit();
         let after = if profile.base == Base::Row && profile.events.is_empty() {
             self.profiles.remove(user);
             0

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::budget::{Halt, Room, held, hopeless};
+use super::budget::{Halt, Patience, Raised, Room, held, hopeless, state};
 use super::lineup::Fitted;
 use super::{LiveConfig, LiveError, Stale, Standing};
 use crate::catalog::{Catalog, Shelf};
@@ -30,6 +30,17 @@ pub(super) struct State {
     pub(super) fitted: Vec<Fitted>,
     /// The file it began with, which columns may share.
     pub(super) file: Resident,
+    /// Bytes it took of its share when it was made; none yet of one from a file.
+    pub(super) used: Option<u64>,
+    pub(super) patience: Patience,
+}
+
+impl State {
+    /// The higher cap on all events that everything is to be read again with.
+    fn raised(&self, config: &LiveConfig) -> Option<u32> {
+        let (budget, used) = (config.budget?, self.used?);
+        if self.patience.is_over(self.held.arrived()) { self.held.may_rise(used, state(budget)) } else { None }
+    }
 }
 
 /// The result of a refresh that is not served yet.
@@ -46,6 +57,8 @@ struct Made {
     fitted: Vec<Fitted>,
     snapshot: Snapshot,
     models: usize,
+    /// Bytes of the state's share.
+    used: u64,
 }
 
 /// What a refresh is asked for.
@@ -74,36 +87,89 @@ impl Learning {
 
     /// Takes in what is new, or everything when more than appending happened. On an error, nothing has changed.
     pub(super) fn next(&mut self, log: &dyn EventLog, task: &Task<'_>) -> Result<Next, LiveError> {
-        let (mut held, before, covers, epoch) = loop {
+        let (Read { held, covers, epoch }, made) = match self.risen(log, task)? {
+            Some(risen) => risen,
+            None => self.grown(log, task)?,
+        };
+        let Made { data, fitted, snapshot, models, used } = made;
+        let (arrived, counted) = (held.arrived(), data.summary());
+        let kept = counted.events as u64 + counted.cancelled;
+        let last = self.state.take();
+        let (known, patience) = last
+            .as_ref()
+            .filter(|state| state.epoch == epoch)
+            .map_or_else(Default::default, |state| (state.held.arrived(), state.patience));
+        let file = last.map(|state| state.file).unwrap_or_default();
+        self.state = Some(State { epoch, covers, held, data, fitted, file, used: Some(used), patience });
+        let evicted = arrived.saturating_sub(kept + counted.searches as u64);
+        Ok(Next { snapshot: snapshot.covering(covers), events: arrived - known.min(arrived), evicted, models })
+    }
+
+    /// What is held, with what is new. What takes too much is let go of.
+    fn grown(&self, log: &dyn EventLog, task: &Task<'_>) -> Result<(Read, Made), LiveError> {
+        let (mut read, before) = loop {
             let epoch = log.state()?.epoch;
             let before = self.state.as_ref().filter(|state| state.epoch == epoch);
-            let mut held = before.map_or_else(|| empty(task.config, epoch), |state| state.held.clone());
-            let mut replay = Replay::new(log).after(before.map_or(Cursor::START, |state| state.covers));
-            held.ingest(&mut replay).map_err(lost)?;
-            let end = replay.end();
-            if log.state()?.epoch == epoch {
-                break (held, before, end, epoch);
+            let held = before.map_or_else(|| empty(task.config, epoch), |state| state.held.clone());
+            let from = before.map_or(Cursor::START, |state| state.covers);
+            if let Some(read) = read(log, epoch, from, held)? {
+                break (read, before);
             }
         };
-        let known = before.map_or(0, |state| state.held.arrived());
-        let Made { data, fitted, snapshot, models } = loop {
-            match made(&held, before, task) {
-                Ok(made) => break made,
+        loop {
+            match made(&read.held, before, task) {
+                Ok(made) => return Ok((read, made)),
                 Err(Halt::Failed(error)) => return Err(error),
                 Err(Halt::Memory(needed)) => {
-                    if !held.tighten()? {
+                    if !read.held.tighten()? {
                         return Err(hopeless(task.config.budget, needed));
                     }
                 }
             }
-        };
-        let (arrived, counted) = (held.arrived(), data.summary());
-        let kept = counted.events as u64 + counted.cancelled;
-        let file = self.state.take().map(|state| state.file).unwrap_or_default();
-        self.state = Some(State { epoch, covers, held, data, fitted, file });
-        let evicted = arrived.saturating_sub(kept + counted.searches as u64);
-        Ok(Next { snapshot: snapshot.covering(covers), events: arrived - known.min(arrived), evicted, models })
+        }
     }
+
+    /// Everything, read again under a higher cap on all events, where memory allows one. One that turns out too high is
+    /// lowered, and what was held under it is not patched: what is kept in the end was read under its own cap alone.
+    fn risen(&mut self, log: &dyn EventLog, task: &Task<'_>) -> Result<Option<(Read, Made)>, LiveError> {
+        let epoch = log.state()?.epoch;
+        let Some(state) = self.state.as_mut().filter(|state| state.epoch == epoch) else { return Ok(None) };
+        let Some(mut most) = state.raised(task.config) else { return Ok(None) };
+        let cap = state.held.events_cap();
+        while most > cap {
+            let held = state.held.read_again(empty(task.config, epoch), most);
+            let Some(read) = read(log, epoch, Cursor::START, held)? else { return Ok(None) };
+            if read.held.events_cap() < most {
+                most = read.held.events_cap(); // long ids on the way
+                continue;
+            }
+            match made(&read.held, None, task) {
+                Ok(made) => {
+                    state.patience = state.patience.after(read.held.arrived(), cap, Raised::Yes);
+                    return Ok(Some((read, made)));
+                }
+                Err(Halt::Failed(error)) => return Err(error),
+                Err(Halt::Memory(_)) => most -= (most / 4).max(1),
+            }
+        }
+        state.patience = state.patience.after(state.held.arrived(), cap, Raised::No);
+        Ok(None)
+    }
+}
+
+/// Events of a log up to a place in it, at one epoch.
+struct Read {
+    held: Held,
+    covers: Cursor,
+    epoch: u64,
+}
+
+/// Adds what the log has behind `from`; `None` when more than appending happened meanwhile.
+fn read(log: &dyn EventLog, epoch: u64, from: Cursor, mut held: Held) -> Result<Option<Read>, LiveError> {
+    let mut replay = Replay::new(log).after(from);
+    held.ingest(&mut replay).map_err(lost)?;
+    let covers = replay.end();
+    Ok((log.state()?.epoch == epoch).then_some(Read { held, covers, epoch }))
 }
 
 /// The dataset of what is held, with its models; of those before, what can be used.
@@ -144,7 +210,7 @@ fn made(held: &Held, before: Option<&State>, task: &Task<'_>) -> Result<Made, Ha
     }
     let ranker = Arc::new(config.lineup.ranker(&fitted)?);
     let snapshot = Snapshot::new(Arc::clone(&data), Arc::clone(catalog), ranker)?;
-    Ok(Made { data, fitted, snapshot, models })
+    Ok(Made { data, fitted, snapshot, models, used: room.used() })
 }
 
 /// Nothing held, for one epoch. Who was erased has no number, so numbers change with the epoch, and so does their name.

@@ -3,12 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
 use crate::rank::{Normalise, Ranker, RankerBuilder, RankerError};
 use crate::scorer::{DynFit, Scorer};
 use crate::time::{Span, Timestamp};
 
 /// When a model is fitted again by a refresh.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Refit {
@@ -40,10 +43,62 @@ impl Refit {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Role {
     Blended { weight: f32, normalise: Option<Normalise> },
     Fallback,
+}
+
+/// What a file says of a member.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Told {
+    role: Role,
+    recipe: ToldRecipe,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ToldRecipe {
+    Of {
+        kind: String,
+        params: Value,
+    },
+    /// Of a fit that does not say its recipe: what `Debug` prints.
+    Text(String),
+}
+
+impl Told {
+    fn of(member: &Member) -> Self {
+        let recipe = match member.fit.recipe_dyn() {
+            Some(recipe) => ToldRecipe::Of { kind: recipe.kind().to_owned(), params: recipe.params().clone() },
+            None => ToldRecipe::Text(format!("{:?}", member.fit)),
+        };
+        Self { role: member.role, recipe }
+    }
+
+    fn is(&self, member: &Member) -> bool {
+        let same = match (&self.recipe, member.fit.recipe_dyn()) {
+            (ToldRecipe::Of { kind, params }, Some(recipe)) => recipe.is_value(kind, params),
+            (ToldRecipe::Text(text), None) => *text == format!("{:?}", member.fit),
+            _ => false,
+        };
+        same && self.role == member.role
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.role {
+            Role::Blended { weight, normalise: None } => write!(f, "{weight} x ")?,
+            Role::Blended { weight, normalise: Some(how) } => write!(f, "{weight} x {how:?} of ")?,
+            Role::Fallback => f.write_str("fallback ")?,
+        }
+        match &self.recipe {
+            ToldRecipe::Of { kind, params } => write!(f, "{kind} {params}"),
+            ToldRecipe::Text(text) => f.write_str(text),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -117,8 +172,18 @@ impl Lineup {
         &self.members
     }
 
-    /// What is fitted, and how it counts, as text: whether a file's models are those of this lineup.
-    pub(super) fn recipes(&self) -> Vec<String> {
+    /// What is fitted, and how it counts.
+    pub(super) fn told(&self) -> Vec<Told> {
+        self.members.iter().map(Told::of).collect()
+    }
+
+    /// Whether a file's models, of which it says this, are those of this lineup.
+    pub(super) fn is(&self, told: &[Told]) -> bool {
+        told.len() == self.members.len() && told.iter().zip(&self.members).all(|(told, member)| told.is(member))
+    }
+
+    /// The same as the first files said it, which went by what `Debug` prints.
+    pub(super) fn as_text(&self) -> Vec<String> {
         self.members.iter().map(|member| format!("{:?} {:?}", member.role, member.fit)).collect()
     }
 

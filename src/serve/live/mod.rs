@@ -20,7 +20,7 @@ mod saved;
 mod shopper;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use config::Kept;
@@ -172,6 +172,8 @@ pub struct Live<L> {
     recommender: Recommender,
     fresh: FreshTable,
     aliases: RwLock<Aliases>,
+    /// An epoch of the log since which the aliases were read.
+    aliases_epoch: AtomicU64,
     learning: Mutex<Learning>,
     /// What the learning holds, told without waiting for a refresh.
     standing: Mutex<Standing>,
@@ -210,6 +212,7 @@ impl<L: EventLog> Live<L> {
                 (learning, next.snapshot, origin)
             }
         };
+        let aliases_epoch = AtomicU64::new(log.state()?.epoch);
         let aliases = RwLock::new(log.merges()?);
         let catalog = RwLock::new(Arc::clone(snapshot.shelf().catalog()));
         let recommender = Recommender::new(snapshot);
@@ -223,6 +226,7 @@ impl<L: EventLog> Live<L> {
             recommender,
             fresh,
             aliases,
+            aliases_epoch,
             catalog,
             origin,
         })
@@ -317,6 +321,12 @@ impl<L: EventLog> Live<L> {
         self.clear_store()?;
         let catalog = Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner));
         let next = learning.next(&self.log, &Task { config: &self.config, catalog: &catalog, now, run, stale })?;
+        if self.aliases_epoch.load(Ordering::Acquire) != learning.epoch() {
+            // Another process may have merged, withdrawn or erased: what is recorded from now on goes by what the log says.
+            let mut aliases = self.aliases.write().unwrap_or_else(PoisonError::into_inner);
+            *aliases = self.log.merges()?;
+            self.aliases_epoch.store(learning.epoch(), Ordering::Release);
+        }
         let covers = next.snapshot.covers();
         let generation = self.recommender.publish(next.snapshot);
         self.fresh.settle(covers, learning.epoch());

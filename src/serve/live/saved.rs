@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use super::budget::Patience;
 use super::fresh::{FreshEvent, FreshTable};
 use super::learning::{State, empty, fits};
-use super::lineup::Fitted;
+use super::lineup::{Fitted, Told};
 use super::{Kept, Live, LiveConfig, LiveError};
 use crate::consent::Shopper;
 use crate::dataset::Held;
-use crate::log::{Cursor, EventLog, LogError, Scan};
+use crate::event::Event;
+use crate::log::{Cursor, EventLog, LogError, Logged, Scan};
 use crate::persist::{ContainerWriter, Generation, Loader, PersistError, Saver};
 use crate::serve::Snapshot;
 use crate::serve::saved::{Saved, mismatch};
@@ -52,8 +54,8 @@ impl<L: EventLog> Live<L> {
         let learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = self.recommender.snapshot();
         let state = learning.state.as_ref().ok_or(LiveError::NoStore)?;
-        let recipes = self.config.lineup.recipes();
-        let seal = seal(&self.log, state.covers)?;
+        let lineup = self.config.lineup.told();
+        let seal = seal(&self.log, state.covers, SealForm::Fields)?;
         if self.saved_epoch.load(Ordering::Acquire) != state.epoch {
             self.outdate();
         }
@@ -62,7 +64,7 @@ impl<L: EventLog> Live<L> {
             let mut file = ContainerWriter::new(out)?;
             let mut out = Saver::new(&mut file);
             snapshot.save(&mut out, codecs)?;
-            state.save(&mut out.at("live"), &recipes, seal)?;
+            state.save(&mut out.at("live"), &lineup, seal)?;
             file.finish().map(drop)
         };
         // From here on until the file has its name, nobody is erased.
@@ -96,9 +98,9 @@ impl<L> Live<L> {
 }
 
 impl State {
-    fn save(&self, out: &mut Saver<'_>, recipes: &[String], seal: Option<u64>) -> Result<(), PersistError> {
-        out.value("recipes", recipes)?;
-        out.value("seal", &seal)?;
+    fn save(&self, out: &mut Saver<'_>, lineup: &[Told], seal: Option<u64>) -> Result<(), PersistError> {
+        out.value("lineup", lineup)?;
+        out.value("last_event", &seal)?;
         out.value("epoch", &self.epoch)?;
         out.column("fitted_at", &self.fitted.iter().map(|fitted| fitted.at.millis()).collect::<Vec<_>>())?;
         out.column("fitted_events", &self.fitted.iter().map(|fitted| fitted.events).collect::<Vec<_>>())?;
@@ -108,27 +110,52 @@ impl State {
 
 /// A fingerprint of the last event a state covers, so that no other log, nor an older copy that went another way, is taken
 /// for the one it was made from; none when that event is gone.
-fn seal(log: &dyn EventLog, covers: Cursor) -> Result<Option<u64>, LogError> {
+fn seal(log: &dyn EventLog, covers: Cursor, form: SealForm) -> Result<Option<u64>, LogError> {
     let Some(before) = covers.get().checked_sub(1) else { return Ok(None) };
     let mut seal = None;
     log.scan(Scan::after(Cursor::new(before)).even_restricted(), &mut |logged| {
         let event = &logged.event;
         if logged.cursor == covers {
-            let text = format!(
-                "{} {} {:?} {} {} {} {:?}",
-                logged.received.millis(),
-                event.at.millis(),
-                event.shopper,
-                event.item,
-                event.kind,
-                event.quantity,
-                event.id
-            );
-            seal = Some(xxh3_64(text.as_bytes()));
+            seal = Some(match form {
+                SealForm::Fields => fingerprint(&logged),
+                SealForm::Text => {
+                    let (received, at) = (logged.received.millis(), event.at.millis());
+                    let Event { shopper, item, kind, quantity, id, .. } = event;
+                    xxh3_64(format!("{received} {at} {shopper:?} {item} {kind} {quantity} {id:?}").as_bytes())
+                }
+            });
         }
         Flow::Stop
     })?;
     Ok(seal)
+}
+
+type Seal = (SealForm, Option<u64>);
+
+/// How the fingerprint of an event is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SealForm {
+    /// Of its fields.
+    Fields,
+    /// Of what `Debug` prints: in the first files.
+    Text,
+}
+
+fn fingerprint(logged: &Logged<'_>) -> u64 {
+    let Event { shopper, item, kind, at, quantity, id, .. } = logged.event;
+    let (space, key, basis) = match shopper {
+        Shopper::Profiled(who) => ("user", who.user(), who.basis().as_str()),
+        Shopper::Anonymous { session } => ("visitor", session, ""),
+    };
+    let mut hash = Xxh3::new();
+    for number in [logged.received.millis(), at.millis(), i64::from(quantity.to_bits()), i64::from(id.is_some())] {
+        hash.update(&number.to_le_bytes());
+    }
+    for text in [space, key, basis, item, &kind.to_string(), id.unwrap_or_default()] {
+        hash.update(text.as_bytes());
+        hash.update(&[0xff]); // in no UTF-8 text
+    }
+    hash.digest()
 }
 
 /// Why a generation is not served: not the fault of the file.
@@ -137,13 +164,17 @@ fn other(what: &'static str, saved: impl ToString, now: impl ToString) -> Persis
     PersistError::Recipe { what, saved: saved.to_string(), now: now.to_string(), hint }
 }
 
+fn joined(told: &[Told]) -> String {
+    told.iter().map(Told::to_string).collect::<Vec<_>>().join("; ")
+}
+
 fn load(
     kept: &Kept,
     config: &LiveConfig,
     epoch: u64,
     path: &Path,
     outdated: &mut Vec<PathBuf>,
-) -> Result<(State, Snapshot, Option<u64>), PersistError> {
+) -> Result<(State, Snapshot, Seal), PersistError> {
     let file = (kept.open)(path)?;
     let from = Loader::new(&file);
     let live = from.at("live");
@@ -154,9 +185,16 @@ fn load(
         }
         return Err(other("the log's epoch", saved_epoch, epoch));
     }
-    let (saved_recipes, recipes): (Vec<String>, _) = (live.value("recipes")?, config.lineup.recipes());
-    if saved_recipes != recipes {
-        return Err(other("the lineup's models", saved_recipes.join("; "), recipes.join("; ")));
+    if live.has("lineup") {
+        let saved: Vec<Told> = live.value("lineup")?;
+        if !config.lineup.is(&saved) {
+            return Err(other("the lineup's models", joined(&saved), joined(&config.lineup.told())));
+        }
+    } else {
+        let (saved, now): (Vec<String>, _) = (live.value("recipes")?, config.lineup.as_text());
+        if saved != now {
+            return Err(other("the lineup's models", saved.join("; "), now.join("; ")));
+        }
     }
     let Saved { dataset, catalog, ranker, covers } = Saved::load(&from, &kept.codecs)?;
     let Some(held) = Held::load(&live.at("builder"), &dataset, &empty(config, epoch))? else {
@@ -174,11 +212,17 @@ fn load(
     let ranker = Arc::new(config.lineup.ranker(&fitted).map_err(|e| mismatch(&e))?);
     let catalog = config.catalog.clone().unwrap_or(catalog);
     let snapshot = Snapshot::new(Arc::clone(&dataset), catalog, ranker).map_err(|e| mismatch(&e))?.covering(covers);
-    let state = State { epoch, covers, held, data: dataset, fitted, file: file.resident() };
+    let file = file.resident();
+    let state = State { epoch, covers, held, data: dataset, fitted, file, used: None, patience: Patience::default() };
     if !fits(config, &state, &snapshot) {
         return Err(other("the bytes", "more", "less than the memory budget allows"));
     }
-    Ok((state, snapshot, live.value("seal")?))
+    let seal = if live.has("last_event") {
+        (SealForm::Fields, live.value("last_event")?)
+    } else {
+        (SealForm::Text, live.value("seal")?)
+    };
+    Ok((state, snapshot, seal))
 }
 
 /// The newest generation that can be served, and in `fresh` what was logged since.
@@ -200,10 +244,10 @@ pub(super) fn restore(
         Ok(opened) => opened,
         Err(skipped) => return Ok(Err(Origin { skipped: told(skipped), removed, ..Origin::default() })),
     };
-    let (state, snapshot, saved) = opened.value;
+    let (state, snapshot, (form, saved)) = opened.value;
     let mut origin =
         Origin { generation: Some(opened.generation), replayed: 0, skipped: told(opened.skipped), removed };
-    if state.covers > before.end || seal(log, state.covers)? != saved {
+    if state.covers > before.end || seal(log, state.covers, form)? != saved {
         let reason = "it knows other events than the log holds; this is another log, or an older copy".to_owned();
         origin.skipped.push((opened.generation, reason));
         return Ok(Err(Origin { generation: None, ..origin }));

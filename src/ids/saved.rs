@@ -2,7 +2,7 @@
 
 use hashbrown::HashTable;
 
-use super::keys::{FiledTable, KeyArena, KeyTable};
+use super::{FiledTable, KeyArena, KeyTable};
 use super::{IdMap, MAX_IDS, ShopperMap};
 use crate::persist::{Loader, PersistError, Portable, Saver, portable};
 

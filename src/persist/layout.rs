@@ -118,7 +118,7 @@ impl Trailer {
             return Err(PersistError::Length { expected: trailer.file_len, got });
         }
         let end = trailer.table_end().and_then(aligned).and_then(|end| end.checked_add(ALIGN as u64));
-        if trailer.table_at < ALIGN as u64 || trailer.table_at % ALIGN as u64 != 0 || end != Some(got) {
+        if trailer.table_at < ALIGN as u64 || !trailer.table_at.is_multiple_of(ALIGN as u64) || end != Some(got) {
             return Err(PersistError::unsound("the table", "is not before the end"));
         }
         Ok(trailer)

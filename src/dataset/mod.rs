@@ -36,6 +36,7 @@ pub(crate) use builder::vet;
 pub(crate) use held::{Bounds, Held};
 pub(crate) use log::{Log, Rewriter};
 pub(crate) use matrix::Csr;
+pub(crate) use turn::{Turn, starts};
 pub(crate) use weights::weigh;
 
 use crate::ids::{IdMap, ItemIdx, Lineage, ShopperMap, UserIdx};

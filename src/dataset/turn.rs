@@ -30,7 +30,7 @@ impl Default for Turn {
 }
 
 /// Where each column begins, and the last one ends.
-pub(super) fn starts(column: &[u32], columns: usize) -> Vec<u64> {
+pub(crate) fn starts(column: &[u32], columns: usize) -> Vec<u64> {
     let mut count = vec![0u32; columns];
     column.iter().for_each(|&c| count[c as usize] += 1);
     let mut end = 0;
@@ -64,12 +64,12 @@ impl Turn {
     }
 
     /// Bytes beside the result, at most, for entries of 8 bytes.
-    pub(super) const fn bytes(self) -> u64 {
+    pub(crate) const fn bytes(self) -> u64 {
         (self.slab * self.slabs * 8) as u64
     }
 
     /// What `payload` says of each entry, by column; of one column in the order of the entries.
-    pub(super) fn by_column<T: Copy + Default + Send + Sync>(
+    pub(crate) fn by_column<T: Copy + Default + Send + Sync>(
         self,
         column: &[u32],
         starts: &[u64],

@@ -4,9 +4,11 @@
 //! out again exactly, floats cannot. Only buckets in which something happened are kept: 12 bytes each, 8 an item, however
 //! far apart the events are.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Dataset, Delta};
+use crate::dataset::{Dataset, Delta, Turn, starts};
 use crate::event::KindSet;
 use crate::ids::UserIdx;
 use crate::kernel::column::Column;
@@ -165,33 +167,40 @@ impl Buckets {
     /// Counts everything from bucket `from` on. `O(events)`, and a sort of each item's buckets.
     pub(crate) fn count(counting: Counting, data: &Dataset, from: i64, run: &Run<'_>) -> Result<Self, Cancelled> {
         let (n_items, n_rows) = (data.n_items(), data.n_rows());
-        let mut met = Met::default();
-        let mut pass = |done: usize, f: &mut dyn FnMut(u32, i64, u64)| -> Result<(), Cancelled> {
-            for row in 0..n_rows {
-                if row % STRETCH == 0 {
-                    run.step((done + row) as u64, 2 * n_rows as u64, None)?;
-                }
-                counting.row(data, UserIdx::new(row as u32), &mut met, |item, bucket, n| {
+        let read = |met: &mut Met, block: usize| {
+            let rows = block * STRETCH..n_rows.min((block + 1) * STRETCH);
+            run.step(rows.start as u64, n_rows as u64, None)?;
+            let mut added = Added::default();
+            for row in rows {
+                counting.row(data, UserIdx::new(row as u32), met, |item, bucket, n| {
                     if bucket >= from {
-                        f(item, bucket, n);
+                        added.item.push(item);
+                        added.bucket.push(narrow(bucket));
+                        if counting.count == Count::Units {
+                            added.number.push(n);
+                        }
                     }
                 });
             }
-            Ok(())
+            Ok(added)
         };
-        let mut next = vec![0usize; n_items + 1];
-        pass(0, &mut |item, _, _| next[item as usize + 1] += 1)?;
-        for item in 0..n_items {
-            next[item + 1] += next[item];
-        }
-        let ends = next.clone();
-        let mut all = vec![(0i32, 0u64); ends[n_items]];
-        pass(n_rows, &mut |item, bucket, n| {
-            let slot = &mut next[item as usize];
-            all[*slot] = (narrow(bucket), n);
-            *slot += 1;
-        })?;
-        let merged = run.threads.map(n_items, |item| merge(&all[ends[item]..ends[item + 1]]));
+        let read = run.threads.map_with(n_rows.div_ceil(STRETCH), Met::default, read);
+        let Added { item, bucket, number } = Added::joined(read.into_iter().collect::<Result<_, Cancelled>>()?);
+        let starts = starts(&item, n_items);
+        let by_item = |range: Range<usize>, out: &mut Vec<i32>| out.extend_from_slice(&bucket[range]);
+        let buckets = Turn::default().by_column(&item, &starts, run.threads, by_item);
+        drop(bucket);
+        let by_item = |range: Range<usize>, out: &mut Vec<u64>| out.extend_from_slice(&number[range]);
+        let numbers = if number.is_empty() {
+            Vec::new()
+        } else {
+            Turn::default().by_column(&item, &starts, run.threads, by_item)
+        };
+        drop((item, number));
+        let merged = run.threads.map(n_items, |item| {
+            let range = starts[item] as usize..starts[item + 1] as usize;
+            merge(&buckets[range.clone()], numbers.get(range).unwrap_or_default())
+        });
         let mut out = Self::with_capacity(from, n_items, merged.iter().map(Vec::len).sum());
         for item in merged {
             item.into_iter().for_each(|(bucket, n)| out.push(bucket, n));
@@ -285,18 +294,39 @@ impl Buckets {
     }
 }
 
-/// Sums by bucket, ascending.
-fn merge(counts: &[(i32, u64)]) -> Vec<(i32, u64)> {
-    let mut counts = counts.to_vec();
-    counts.sort_unstable();
-    counts.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        if same {
-            kept.1 += next.1;
+/// What some rows add to which item and bucket, in their order.
+#[derive(Default)]
+struct Added {
+    item: Vec<u32>,
+    bucket: Vec<i32>,
+    /// Empty where each is 1.
+    number: Vec<u64>,
+}
+
+impl Added {
+    fn joined(parts: Vec<Self>) -> Self {
+        let entries = parts.iter().map(|part| part.item.len()).sum();
+        let mut all =
+            Self { item: Vec::with_capacity(entries), bucket: Vec::with_capacity(entries), ..Self::default() };
+        for part in parts {
+            all.item.extend(part.item);
+            all.bucket.extend(part.bucket);
+            all.number.extend(part.number);
         }
-        same
-    });
-    counts
+        all
+    }
+}
+
+/// Sums by bucket, ascending; without numbers each counts one.
+fn merge(buckets: &[i32], numbers: &[u64]) -> Vec<(i32, u64)> {
+    if numbers.is_empty() {
+        let mut buckets = buckets.to_vec();
+        buckets.sort_unstable();
+        return buckets.chunk_by(|a, b| a == b).map(|same| (same[0], same.len() as u64)).collect();
+    }
+    let mut counts: Vec<(i32, u64)> = buckets.iter().copied().zip(numbers.iter().copied()).collect();
+    counts.sort_unstable();
+    counts.chunk_by(|a, b| a.0 == b.0).map(|same| (same[0].0, same.iter().map(|&(_, n)| n).sum())).collect()
 }
 
 crate::persist::portable_value!(Count);

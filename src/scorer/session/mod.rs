@@ -35,6 +35,7 @@
 //! formula asks for places) and 8 a session. A query walks the sessions that share an item (at most `recent` an item) and
 //! the clicks of `neighbours` sessions. An update is a refit.
 
+mod build;
 mod index;
 mod neighbours;
 mod params;
@@ -53,6 +54,7 @@ use crate::ids::ItemIdx;
 use crate::params::Checked;
 use crate::run::Run;
 use crate::time::Timestamp;
+use build::Wanted;
 use index::{Rows, SessionIndex};
 
 /// What followed in sessions like the running one. Fitted from [`SessionKnnParams`].
@@ -123,7 +125,7 @@ impl Fit for Checked<SessionKnnParams> {
             _ => Rows::Clicks,
         };
         let SessionKnnParams { kinds, longest, recent, .. } = params;
-        let (index, facts) = SessionIndex::build(train.data, kinds, longest, recent, rows, run)?;
+        let (index, facts) = Wanted { kinds, longest, recent, rows }.build(train.data, run)?;
         let newest = facts.times.first();
         let gain = |(&size, &time): (&u32, &Timestamp)| {
             let norm = f64::from(size).powf(-f64::from(params.norm));
